@@ -1,0 +1,57 @@
+# cython: language_level=3, freethreading_compatible=False
+# distutils: language=c++
+"""The core of mojo_seq: Cython classes over a C++ engine that knows nothing of Python.
+
+Not imported directly: `mojo_seq` and its packages give these names their documented homes.
+
+Every field of the classes here that is not constant after construction is owned by the GIL,
+unless its declaration says otherwise; the engine has its own locks. The module is therefore not
+marked as safe without the GIL: a free-threaded interpreter turns the GIL on when it loads it.
+"""
+
+import enum
+from collections import namedtuple
+
+cimport cython
+from cpython.buffer cimport (
+    PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer,
+)
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.memoryview cimport PyMemoryView_FromObject
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from libc.math cimport isinf, isnan
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+from libcpp cimport bool as cbool
+from libcpp.vector cimport vector
+
+from data_pipe cimport *
+from dispatcher cimport *
+from message cimport *
+from message_pipe cimport *
+from platform_handle cimport *
+from sequence cimport *
+from shared_buffer cimport *
+from wait cimport *
+from watcher cimport *
+
+include "errors.pxi"
+include "signals.pxi"
+include "after_call.pxi"
+include "arguments.pxi"
+include "handle.pxi"
+include "message.pxi"
+include "message_pipe.pxi"
+include "data_pipe.pxi"
+include "shared_buffer.pxi"
+include "platform_handle.pxi"
+include "watcher.pxi"
+include "wait.pxi"
+include "wait_set.pxi"
+include "sequence.pxi"
+include "worker_pool.pxi"
+include "run_loop.pxi"
+include "simple_watcher.pxi"
+include "garbage_collection.pxi"

@@ -1,0 +1,302 @@
+#include "data_pipe.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace mojo_seq {
+
+// The state that both ends share.
+struct DataPipe : public RefCounted {
+  std::mutex mutex;
+  size_t capacity = 0;
+  size_t element_size = 0;
+  ScopedFd fd;       // mutex, as all below; closed with the ring
+  Ref<Mapping> ring; // null once nothing can be transferred any more
+  uint64_t written = 0;   // bytes ever written
+  uint64_t consumed = 0;  // bytes ever consumed
+  bool new_data = false;  // bytes arrived that the consumer has not looked for yet
+  DataPipeProducer* producer = nullptr;  // null once closed
+  DataPipeConsumer* consumer = nullptr;
+  LiveCounter<Kind::kDataPipe> counter;
+
+  size_t available() const { return static_cast<size_t>(written - consumed); }
+  size_t free_space() const { return capacity - available(); }
+  uint8_t* at(uint64_t position) const { return ring->data() + position % ring->nbytes(); }
+  bool misaligned(size_t nbytes) const { return nbytes % element_size != 0; }
+};
+
+DataPipeEnd::DataPipeEnd(HandleType type, Ref<DataPipe> pipe)
+    : Dispatcher(type, &pipe->mutex), pipe_(std::move(pipe)) {}
+
+DataPipeEnd::~DataPipeEnd() = default;
+
+size_t DataPipeEnd::capacity() const { return pipe_->capacity; }
+size_t DataPipeEnd::element_size() const { return pipe_->element_size; }
+
+Result DataPipeEnd::AddExport(uint64_t window) {
+  Lock lock(this);
+  if (window == 0 || window != window_) return Result::kFailedPrecondition;
+  ++exports_;
+  return Result::kOk;
+}
+
+void DataPipeEnd::DropExport() {
+  Lock lock(this);
+  --exports_;
+}
+
+bool DataPipeEnd::IsWindowOpen(uint64_t window) const {
+  Lock lock(this);
+  return window != 0 && window == window_;
+}
+
+void DataPipeEnd::OpenWindowLocked(size_t nbytes) {
+  window_ = ++windows_;
+  window_bytes_ = nbytes;
+}
+
+Result DataPipeEnd::EndWindowLocked(HandleValue value, uint64_t window, size_t nbytes) {
+  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+  if (window_ == 0 || (window != 0 && window != window_)) return Result::kFailedPrecondition;
+  if (exports_ > 0) return Result::kBusy;
+  window_ = 0;
+  // A bad amount ends the operation with nothing done (system rules §5.4).
+  const bool bad = nbytes > window_bytes_ || pipe_->misaligned(nbytes);
+  return bad ? Result::kInvalidArgument : Result::kOk;
+}
+
+Result DataPipeEnd::CheckIdleLocked(HandleValue value) const {
+  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+  return window_ != 0 ? Result::kBusy : Result::kOk;
+}
+
+// --- producer ---
+
+DataPipeProducer::DataPipeProducer(Ref<DataPipe> pipe)
+    : DataPipeEnd(HandleType::kDataPipeProducer, std::move(pipe)) {}
+
+SignalsState DataPipeProducer::StateLocked() const {
+  if (!pipe_->consumer) return {kSignalPeerClosed, kSignalPeerClosed};
+  const bool writable = window_ == 0 && pipe_->free_space() > 0;
+  return {writable ? kSignalWritable : kSignalNone,
+          kSignalWritable | kSignalPeerClosed | kSignalPeerRemote};
+}
+
+Result DataPipeProducer::Write(HandleValue value, const void* data, size_t* nbytes,
+                               bool all_or_none) {
+  Ref<Mapping> ring;
+  uint8_t* target;
+  size_t amount;
+  {
+    Lock lock(this);
+    const Result idle = CheckIdleLocked(value);
+    if (idle != Result::kOk) return idle;
+    if (!pipe_->consumer) return Result::kFailedPrecondition;
+    if (pipe_->misaligned(*nbytes)) return Result::kInvalidArgument;
+    if (*nbytes == 0) return Result::kOk;
+    const size_t space = pipe_->free_space();
+    if (all_or_none && *nbytes > space) return Result::kOutOfRange;
+    if (space == 0) return Result::kShouldWait;
+    amount = std::min(*nbytes, space);
+    ring = pipe_->ring;
+    target = pipe_->at(pipe_->written);
+  }
+  memcpy(target, data, amount);
+  Lock lock(this);
+  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+  if (!pipe_->consumer) return Result::kFailedPrecondition;
+  pipe_->written += amount;
+  pipe_->new_data = true;
+  pipe_->consumer->NotifyLocked();
+  NotifyLocked();
+  *nbytes = amount;
+  return Result::kOk;
+}
+
+Result DataPipeProducer::BeginWrite(HandleValue value, size_t min_bytes, DataPipeWindow* window) {
+  Lock lock(this);
+  const Result idle = CheckIdleLocked(value);
+  if (idle != Result::kOk) return idle;
+  if (!pipe_->consumer) return Result::kFailedPrecondition;
+  if (pipe_->misaligned(min_bytes) || min_bytes > pipe_->capacity) return Result::kInvalidArgument;
+  const size_t space = pipe_->free_space();
+  if (space < min_bytes) return Result::kOutOfRange;
+  if (space == 0) return Result::kShouldWait;
+  OpenWindowLocked(space);
+  *window = {window_, pipe_->at(pipe_->written), space, pipe_->ring};
+  NotifyLocked();
+  return Result::kOk;
+}
+
+Result DataPipeProducer::EndWrite(HandleValue value, uint64_t window, size_t nbytes) {
+  Lock lock(this);
+  const bool was_open = window_ != 0;
+  const Result result = EndWindowLocked(value, window, nbytes);
+  if (result == Result::kOk && nbytes > 0 && pipe_->consumer) {
+    pipe_->written += nbytes;
+    pipe_->new_data = true;
+    pipe_->consumer->NotifyLocked();
+  }
+  if (was_open) NotifyLocked();
+  return result;
+}
+
+void DataPipeProducer::CloseLocked(Garbage* garbage) {
+  window_ = 0;
+  pipe_->producer = nullptr;
+  if (pipe_->consumer) {
+    pipe_->consumer->NotifyLocked();
+  }
+  if (!pipe_->consumer || pipe_->available() == 0) {
+    pipe_->fd = ScopedFd();
+    garbage->objects.emplace_back(std::move(pipe_->ring));
+  }
+}
+
+// --- consumer ---
+
+DataPipeConsumer::DataPipeConsumer(Ref<DataPipe> pipe)
+    : DataPipeEnd(HandleType::kDataPipeConsumer, std::move(pipe)) {}
+
+SignalsState DataPipeConsumer::StateLocked() const {
+  const bool data = pipe_->available() > 0;
+  const bool unseen = data && pipe_->new_data;
+  const Signals seeable = (data ? kSignalReadable : 0) | (unseen ? kSignalNewDataReadable : 0);
+  const Signals satisfied = window_ == 0 ? seeable : 0;
+  if (!pipe_->producer) return {satisfied | kSignalPeerClosed, seeable | kSignalPeerClosed};
+  return {satisfied,
+          kSignalReadable | kSignalNewDataReadable | kSignalPeerClosed | kSignalPeerRemote};
+}
+
+// Whoever receives a consumer has seen none of the data, whatever the sender saw.
+void DataPipeConsumer::AdoptLocked() { pipe_->new_data = pipe_->available() > 0; }
+
+// The checks that every look at the data begins with; past them the data is no longer new.
+Result DataPipeConsumer::PeekStateLocked(HandleValue value) {
+  const Result idle = CheckIdleLocked(value);
+  if (idle != Result::kOk) return idle;
+  if (pipe_->new_data) {
+    pipe_->new_data = false;
+    NotifyLocked();
+  }
+  return Result::kOk;
+}
+
+Result DataPipeConsumer::PrepareLocked(HandleValue value, size_t* nbytes, bool all_or_none) {
+  const Result looked = PeekStateLocked(value);
+  if (looked != Result::kOk) return looked;
+  if (pipe_->misaligned(*nbytes)) return Result::kInvalidArgument;
+  const Result lacking = pipe_->producer ? Result::kShouldWait : Result::kFailedPrecondition;
+  const size_t available = pipe_->available();
+  if (all_or_none && *nbytes > available) {
+    return pipe_->producer ? Result::kOutOfRange : Result::kFailedPrecondition;
+  }
+  // Reading nothing succeeds while there is, or may yet be, something to read.
+  if (available == 0 && (*nbytes > 0 || !pipe_->producer)) return lacking;
+  *nbytes = std::min(*nbytes, available);
+  return Result::kOk;
+}
+
+void DataPipeConsumer::ConsumeLocked(size_t nbytes) {
+  pipe_->consumed += nbytes;
+  NotifyLocked();
+  if (pipe_->producer) pipe_->producer->NotifyLocked();
+}
+
+Result DataPipeConsumer::CheckRead(HandleValue value, size_t* nbytes, bool all_or_none) {
+  Lock lock(this);
+  return PrepareLocked(value, nbytes, all_or_none);
+}
+
+Result DataPipeConsumer::Read(HandleValue value, void* data, size_t* nbytes, bool all_or_none,
+                              Mode mode) {
+  Ref<Mapping> ring;  // released after the locks
+  const uint8_t* source = nullptr;
+  size_t amount = *nbytes;
+  {
+    Lock lock(this);
+    const Result ready = PrepareLocked(value, &amount, all_or_none);
+    if (ready != Result::kOk) return ready;
+    if (amount > 0 && mode == Mode::kDiscard) ConsumeLocked(amount);
+    if (amount == 0 || mode == Mode::kDiscard) {
+      *nbytes = amount;
+      return Result::kOk;
+    }
+    ring = pipe_->ring;
+    source = pipe_->at(pipe_->consumed);
+  }
+  memcpy(data, source, amount);
+  Lock lock(this);
+  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+  if (mode == Mode::kRead) ConsumeLocked(amount);
+  *nbytes = amount;
+  return Result::kOk;
+}
+
+Result DataPipeConsumer::Query(HandleValue value, size_t* nbytes) {
+  Lock lock(this);
+  const Result looked = PeekStateLocked(value);
+  if (looked == Result::kOk) *nbytes = pipe_->available();
+  return looked;
+}
+
+Result DataPipeConsumer::BeginRead(HandleValue value, size_t min_bytes, DataPipeWindow* window) {
+  Lock lock(this);
+  const Result looked = PeekStateLocked(value);
+  if (looked != Result::kOk) return looked;
+  if (pipe_->misaligned(min_bytes) || min_bytes > pipe_->capacity) return Result::kInvalidArgument;
+  const size_t available = pipe_->available();
+  if (available < min_bytes) {
+    return pipe_->producer ? Result::kOutOfRange : Result::kFailedPrecondition;
+  }
+  if (available == 0) return pipe_->producer ? Result::kShouldWait : Result::kFailedPrecondition;
+  OpenWindowLocked(available);
+  *window = {window_, pipe_->at(pipe_->consumed), available, pipe_->ring};
+  NotifyLocked();
+  return Result::kOk;
+}
+
+Result DataPipeConsumer::EndRead(HandleValue value, uint64_t window, size_t nbytes) {
+  Lock lock(this);
+  const bool was_open = window_ != 0;
+  const Result result = EndWindowLocked(value, window, nbytes);
+  if (result == Result::kOk && nbytes > 0) {
+    ConsumeLocked(nbytes);
+  } else if (was_open) {
+    NotifyLocked();
+  }
+  return result;
+}
+
+void DataPipeConsumer::CloseLocked(Garbage* garbage) {
+  window_ = 0;
+  pipe_->consumer = nullptr;
+  pipe_->fd = ScopedFd();
+  garbage->objects.emplace_back(std::move(pipe_->ring));
+  if (pipe_->producer) pipe_->producer->NotifyLocked();
+}
+
+Result CreateDataPipe(size_t capacity, size_t element_size, Ref<DataPipeProducer>* producer,
+                      Ref<DataPipeConsumer>* consumer) {
+  constexpr size_t kDefaultCapacity = 64 * 1024;
+  if (element_size == 0) return Result::kInvalidArgument;
+  if (capacity == 0) {
+    capacity = std::max(kDefaultCapacity / element_size * element_size, element_size);
+  }
+  if (capacity % element_size != 0) return Result::kInvalidArgument;
+  if (capacity > MaxSharedMemory()) return Result::kResourceExhausted;
+  const size_t ring_bytes = (capacity + PageSize() - 1) / PageSize() * PageSize();
+  auto pipe = MakeRef<DataPipe>();
+  pipe->capacity = capacity;
+  pipe->element_size = element_size;
+  Result result = CreateSharedMemory(ring_bytes, &pipe->fd);
+  if (result == Result::kOk) result = Mapping::MapTwice(pipe->fd.get(), ring_bytes, &pipe->ring);
+  if (result != Result::kOk) return result;
+  *producer = MakeRef<DataPipeProducer>(pipe);
+  *consumer = MakeRef<DataPipeConsumer>(pipe);
+  pipe->producer = producer->get();
+  pipe->consumer = consumer->get();
+  return Result::kOk;
+}
+
+}  // namespace mojo_seq

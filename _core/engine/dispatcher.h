@@ -1,0 +1,171 @@
+// Dispatcher: the object behind a handle. Base of every primitive.
+//
+// A dispatcher outlives any one handle value: sending it in a message takes its value away and
+// receiving it gives it a new one. Callers name the value they hold with every call, so a stale
+// handle is recognised under the same lock that the call takes anyway, and a handle that is
+// closed or sent on another thread can never be used by accident.
+//
+// Thread-safe. Everything marked Locked needs the dispatcher's lock, which is found through
+// `lock_` because the two ends of a pipe share one and fusing pipes changes it.
+#pragma once
+
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "live_count.h"
+#include "ref.h"
+#include "result.h"
+#include "signals.h"
+
+namespace mojo_seq {
+
+enum class HandleType : uint8_t {
+  kMessagePipe,
+  kDataPipeProducer,
+  kDataPipeConsumer,
+  kSharedBuffer,
+  kPlatformHandle,
+  kWatcher,
+};
+
+// Strictly increasing, never 0, never reused.
+using HandleValue = uint64_t;
+
+struct Message;
+
+// Somebody who wants to know the state of a dispatcher: a watch, a waiter, a wait-set entry.
+// Called under the dispatcher's lock, so it may take only locks below it and must not call out.
+class Observer : public RefCounted {
+ public:
+  virtual void OnState(const SignalsState& state) = 0;
+  // The handle was closed, sent or fused. The last call.
+  virtual void OnGone() = 0;
+
+ private:
+  friend class Dispatcher;
+  bool removed_ = false;  // the dispatcher's lock: removed while a transfer had set it aside
+};
+
+// A singly linked list of messages that owns them.
+class MessageList {
+ public:
+  MessageList() = default;
+  MessageList(const MessageList&) = delete;
+  MessageList& operator=(const MessageList&) = delete;
+  ~MessageList();  // destroys what is left, without recursion however deeply pipes are nested
+
+  bool empty() const { return head_ == nullptr; }
+  size_t size() const { return size_; }
+  Message* head() const { return head_; }
+  void Push(Message* message);
+  Message* Pop();
+  // Appends all of `other`, which is empty afterwards.
+  void Splice(MessageList& other);
+
+ private:
+  Message* head_ = nullptr;
+  Message* tail_ = nullptr;
+  size_t size_ = 0;
+};
+
+class Dispatcher : public RefCounted {
+ public:
+  // One of a fixed set of mutexes that never go away. Small dispatchers share them: a mutex each
+  // would double the size of an idle pipe, and a shared one may be locked with no reference held.
+  static std::mutex* PickStripe();
+
+  HandleType type() const { return type_; }
+  // The value of the open handle, 0 if closed, in transit or never given one.
+  HandleValue value() const { return value_.load(std::memory_order_acquire); }
+  // Message pipes and data pipes have signals; watching anything else is an error.
+  bool IsWatchable() const { return type_ <= HandleType::kDataPipeConsumer; }
+
+  // Gives a dispatcher that has no handle (new, or taken from a message) its handle.
+  HandleValue Adopt();
+  // kFailedPrecondition: views of a two-phase window are exported; nothing was changed.
+  Result Close(HandleValue value);
+  Result QueryState(HandleValue value, SignalsState* state);
+  // The observer hears the present state before this returns.
+  Result AddObserver(HandleValue value, Ref<Observer> observer);
+  void RemoveObserver(Observer* observer);
+
+  // Sending is in two steps, so that a call with several handles takes all or none. Between them
+  // the handle has no value and its observers are set aside; Abort puts both back.
+  Result CheckTransit(HandleValue value);  // kInvalidArgument or kBusy, changes nothing
+  Result BeginTransit(HandleValue value, std::vector<Ref<Observer>>* observers);
+  void AbortTransit(HandleValue value, std::vector<Ref<Observer>> observers);
+  void CommitTransit(std::vector<Ref<Observer>> observers);
+  // Closes a dispatcher that a message carried and nobody received.
+  void CloseInTransit();
+  bool InTransit() const;
+
+ protected:
+  // Holds the lock of one dispatcher. The pointer may change while we wait for the mutex.
+  class Lock {
+   public:
+    explicit Lock(const Dispatcher* dispatcher) {
+      for (;;) {
+        mutex_ = dispatcher->lock_.load(std::memory_order_acquire);
+        mutex_->lock();
+        if (mutex_ == dispatcher->lock_.load(std::memory_order_relaxed)) return;
+        mutex_->unlock();
+      }
+    }
+    ~Lock() { mutex_->unlock(); }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    std::mutex* mutex_;
+  };
+  // What a close leaves to do once the lock is released.
+  struct Garbage {
+    ~Garbage();
+    MessageList messages;
+    std::vector<Ref<RefCounted>> objects;
+    std::vector<std::pair<Ref<Dispatcher>, Ref<Observer>>> observations;  // to be ended
+  };
+
+  Dispatcher(HandleType type, std::mutex* lock) : type_(type), lock_(lock) {}
+
+  bool IsOpenLocked(HandleValue value) const {
+    return value != 0 && value_.load(std::memory_order_relaxed) == value;
+  }
+  bool HasObserversLocked() const { return !observers_.empty(); }
+  void NotifyLocked() {
+    if (!observers_.empty()) NotifyObserversLocked();
+  }
+  // Ends the handle (closed or fused): no value, no observers.
+  void RetireLocked(Garbage* garbage);
+
+  virtual SignalsState StateLocked() const { return {}; }
+  virtual bool InTwoPhaseLocked() const { return false; }
+  virtual bool HasExportsLocked() const { return false; }
+  // It got a handle: it is new, or has arrived in a message.
+  virtual void AdoptLocked() {}
+  // The endpoint ceases to exist: tells the peer, hands over what it owned.
+  virtual void CloseLocked(Garbage* garbage) = 0;
+
+ private:
+  void NotifyObserversLocked();
+
+  const HandleType type_;
+  bool closed_ = false;     // lock_
+  bool reserved_ = false;   // lock_: between BeginTransit and Commit or Abort
+
+ protected:
+  bool written_ = false;    // lock_; message pipes: ever written to. Here because there is room
+
+ private:
+  std::atomic<HandleValue> value_{0};  // written under lock_
+  std::vector<Ref<Observer>> observers_;  // lock_
+  LiveCounter<Kind::kDispatcher> counter_;
+
+ protected:
+  std::atomic<std::mutex*> lock_;  // changed only under the old and the new mutex
+
+  friend class Lock;
+};
+
+}  // namespace mojo_seq

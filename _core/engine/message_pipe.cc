@@ -1,0 +1,290 @@
+#include "message_pipe.h"
+
+#include <unordered_set>
+
+namespace mojo_seq {
+
+namespace {
+
+// Held while a pipe is put into a message and the message into a queue, so that two threads
+// cannot make a pipe carry itself by each doing one half of it. Taken before any other lock.
+std::mutex& TransitMutex() {
+  static auto* const mutex = new std::mutex;
+  return *mutex;
+}
+
+bool CarriesMessagePipe(const Message* message) {
+  for (const Ref<Dispatcher>& dispatcher : message->dispatchers) {
+    if (dispatcher->type() == HandleType::kMessagePipe) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void MessagePipeEndpoint::CreatePair(Ref<MessagePipeEndpoint>* a, Ref<MessagePipeEndpoint>* b) {
+  std::mutex* const lock = PickStripe();
+  *a = Ref<MessagePipeEndpoint>::Adopt(new MessagePipeEndpoint(lock));
+  *b = Ref<MessagePipeEndpoint>::Adopt(new MessagePipeEndpoint(lock));
+  (*a)->peer_ = *b;
+  (*b)->peer_ = *a;
+}
+
+SignalsState MessagePipeEndpoint::StateLocked() const {
+  const Signals readable = queue_.empty() ? kSignalNone : kSignalReadable;
+  if (!peer_) return {readable | kSignalPeerClosed, readable | kSignalPeerClosed};
+  return {readable | kSignalWritable,
+          kSignalReadable | kSignalWritable | kSignalPeerClosed | kSignalPeerRemote};
+}
+
+bool MessagePipeEndpoint::IsPeer(HandleValue value, const Dispatcher* other) const {
+  Lock lock(this);
+  return IsOpenLocked(value) && peer_.get() == other;
+}
+
+Result MessagePipeEndpoint::PushLocked(HandleValue value, Message* message) {
+  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+  if (!peer_) return Result::kFailedPrecondition;
+  for (const Ref<Dispatcher>& dispatcher : message->dispatchers) {
+    if (dispatcher.get() == peer_.get()) return Result::kInvalidArgument;
+  }
+  written_ = true;
+  peer_->queue_.Push(message);
+  if (MayHoldContext(message)) ++peer_->visitable_;
+  peer_->NotifyLocked();
+  return Result::kOk;
+}
+
+Result MessagePipeEndpoint::Write(HandleValue value, Message* message, Attachment* attachment,
+                                  size_t* blamed) {
+  *blamed = SIZE_MAX;
+  const bool attaching = attachment && attachment->size() > 0;
+  if (!attaching && !CarriesMessagePipe(message)) {
+    Lock lock(this);
+    return PushLocked(value, message);
+  }
+  std::lock_guard<std::mutex> transit(TransitMutex());
+  if (this->value() != value) return Result::kInvalidArgument;
+  const size_t carried = message->dispatchers.size();
+  if (attaching) {
+    for (*blamed = 0; *blamed < attachment->size(); ++*blamed) {
+      if (IsPeer(value, attachment->at(*blamed))) return Result::kInvalidArgument;
+    }
+    // This handle itself is alive, so Begin would take it: it goes after all that is invalid.
+    size_t self = 0;
+    while (self < attachment->size() && attachment->at(self) != this) ++self;
+    const Result result = self < attachment->size() ? attachment->Check(blamed)
+                                                    : attachment->Begin(blamed);
+    if (result != Result::kOk) return result;
+    if (self < attachment->size()) {
+      *blamed = self;
+      return Result::kBusy;
+    }
+    attachment->MoveInto(message);
+  }
+  *blamed = SIZE_MAX;
+  Ref<MessagePipeEndpoint> peer;
+  {
+    Lock lock(this);
+    peer = peer_;
+  }
+  // Only an endpoint that is itself in a message can be inside what we send.
+  Result result = peer && peer->InTransit() && Carries(message, peer.get())
+                      ? Result::kInvalidArgument
+                      : Result::kOk;
+  if (result == Result::kOk) {
+    Lock lock(this);
+    result = PushLocked(value, message);
+  }
+  if (!attaching) return result;
+  if (result == Result::kOk) {
+    attachment->Commit();
+  } else {
+    message->dispatchers.resize(carried);
+    attachment->Abort();
+  }
+  return result;
+}
+
+Result MessagePipeEndpoint::WriteBatch(HandleValue value, MessageList* messages) {
+  Lock lock(this);
+  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+  if (!peer_) return Result::kFailedPrecondition;
+  if (messages->empty()) return Result::kOk;
+  written_ = true;
+  peer_->queue_.Splice(*messages);
+  peer_->NotifyLocked();
+  return Result::kOk;
+}
+
+Result MessagePipeEndpoint::Read(HandleValue value, Message** message) {
+  Lock lock(this);
+  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+  *message = queue_.Pop();
+  if (!*message) return peer_ ? Result::kShouldWait : Result::kFailedPrecondition;
+  if (MayHoldContext(*message)) --visitable_;
+  if (queue_.empty()) NotifyLocked();
+  return Result::kOk;
+}
+
+Result MessagePipeEndpoint::ReadBatch(HandleValue value, size_t max_messages,
+                                      MessageList* messages) {
+  Lock lock(this);
+  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+  if (queue_.empty()) return peer_ ? Result::kShouldWait : Result::kFailedPrecondition;
+  for (size_t i = 0; i < max_messages && !queue_.empty(); ++i) {
+    Message* const message = queue_.Pop();
+    if (MayHoldContext(message)) --visitable_;
+    messages->Push(message);
+  }
+  if (queue_.empty()) NotifyLocked();
+  return Result::kOk;
+}
+
+void MessagePipeEndpoint::CloseLocked(Garbage* garbage) {
+  garbage->messages.Splice(queue_);
+  visitable_ = 0;
+  if (!peer_) return;
+  Ref<MessagePipeEndpoint> peer = std::move(peer_);
+  garbage->objects.emplace_back(std::move(peer->peer_));
+  peer->NotifyLocked();
+  garbage->objects.emplace_back(std::move(peer));
+}
+
+Result MessagePipeEndpoint::Fuse(MessagePipeEndpoint* a, HandleValue a_value,
+                                 MessagePipeEndpoint* b, HandleValue b_value) {
+  if (a == b) return Result::kInvalidArgument;
+  std::lock_guard<std::mutex> transit(TransitMutex());
+  Ref<MessagePipeEndpoint> left, right;
+  {
+    Lock lock(a);
+    left = a->peer_;
+  }
+  {
+    Lock lock(b);
+    right = b->peer_;
+  }
+  // What is unread at one goes to the far end of the other, which may be inside it. While we have
+  // the transit mutex nobody sends pipes, so the answer holds.
+  if ((right && right->InTransit() && WouldCarry(a, right.get(), left.get(), b)) ||
+      (left && left->InTransit() && WouldCarry(b, left.get(), right.get(), a))) {
+    return a->value() == a_value && b->value() == b_value ? Result::kAborted
+                                                          : Result::kInvalidArgument;
+  }
+  Garbage garbage;
+  for (;;) {
+    std::mutex* first = a->lock_.load(std::memory_order_acquire);
+    std::mutex* second = b->lock_.load(std::memory_order_acquire);
+    if (second < first) std::swap(first, second);
+    std::unique_lock<std::mutex> first_lock(*first);
+    std::unique_lock<std::mutex> second_lock;
+    if (second != first) second_lock = std::unique_lock<std::mutex>(*second);
+    const auto held = [&](MessagePipeEndpoint* endpoint) {
+      std::mutex* const lock = endpoint->lock_.load(std::memory_order_relaxed);
+      return lock == first || lock == second;
+    };
+    if (!held(a) || !held(b)) continue;
+    if (!a->IsOpenLocked(a_value) || !b->IsOpenLocked(b_value)) return Result::kInvalidArgument;
+    if (a->peer_.get() == b || a->written_ || b->written_) return Result::kFailedPrecondition;
+    a->FuseLocked(b, &garbage);
+    return Result::kOk;
+  }
+}
+
+void MessagePipeEndpoint::FuseLocked(MessagePipeEndpoint* other, Garbage* garbage) {
+  RetireLocked(garbage);
+  other->RetireLocked(garbage);
+  Ref<MessagePipeEndpoint> left = std::move(peer_);
+  Ref<MessagePipeEndpoint> right = std::move(other->peer_);
+  // What was unread here was meant for whoever is at the far end now.
+  const auto forward = [&](MessagePipeEndpoint* from, MessagePipeEndpoint* to) {
+    if (to) {
+      to->visitable_ += from->visitable_;
+      to->queue_.Splice(from->queue_);
+    } else {
+      garbage->messages.Splice(from->queue_);
+    }
+    from->visitable_ = 0;
+  };
+  forward(this, right.get());
+  forward(other, left.get());
+  const auto join = [&](Ref<MessagePipeEndpoint>& end, Ref<MessagePipeEndpoint>& new_peer) {
+    if (!end) return;
+    garbage->objects.emplace_back(std::move(end->peer_));
+    end->peer_ = new_peer;
+  };
+  join(left, right);
+  join(right, left);
+  if (left && right) left->lock_.store(right->lock_.load(std::memory_order_relaxed));
+  if (left) left->NotifyLocked();
+  if (right) right->NotifyLocked();
+  garbage->objects.emplace_back(std::move(left));
+  garbage->objects.emplace_back(std::move(right));
+}
+
+void MessagePipeEndpoint::AddCarried(std::vector<Ref<Dispatcher>>* dispatchers) {
+  Lock lock(this);
+  if (visitable_ == 0) return;
+  for (const Message* each = queue_.head(); each; each = each->next) {
+    dispatchers->insert(dispatchers->end(), each->dispatchers.begin(), each->dispatchers.end());
+  }
+}
+
+bool MessagePipeEndpoint::Carries(const Message* message, const Dispatcher* target) {
+  return Reaches(message->dispatchers, target, nullptr, nullptr);
+}
+
+bool MessagePipeEndpoint::WouldCarry(MessagePipeEndpoint* from, const Dispatcher* target,
+                                     const Dispatcher* moved_to, MessagePipeEndpoint* moved) {
+  std::vector<Ref<Dispatcher>> work;
+  from->AddCarried(&work);
+  return Reaches(std::move(work), target, moved_to, moved);
+}
+
+bool MessagePipeEndpoint::Reaches(std::vector<Ref<Dispatcher>> work, const Dispatcher* target,
+                                  const Dispatcher* moved_to, MessagePipeEndpoint* moved) {
+  std::unordered_set<const Dispatcher*> seen;
+  while (!work.empty()) {
+    Ref<Dispatcher> next = std::move(work.back());
+    work.pop_back();
+    if (next.get() == target) return true;
+    if (next->type() != HandleType::kMessagePipe || !seen.insert(next.get()).second) continue;
+    static_cast<MessagePipeEndpoint*>(next.get())->AddCarried(&work);
+    if (next.get() == moved_to) moved->AddCarried(&work);
+  }
+  return false;
+}
+
+int MessagePipeEndpoint::VisitContexts(ContextVisit visit, void* arg) {
+  std::vector<Ref<Dispatcher>> work;
+  std::vector<void*> contexts;
+  work.emplace_back(this);
+  while (!work.empty()) {
+    Ref<Dispatcher> next = std::move(work.back());
+    work.pop_back();
+    if (next->type() != HandleType::kMessagePipe) continue;
+    auto* const endpoint = static_cast<MessagePipeEndpoint*>(next.get());
+    Lock lock(endpoint);
+    if (endpoint->visitable_ == 0) continue;
+    for (const Message* each = endpoint->queue_.head(); each; each = each->next) {
+      if (each->context) contexts.push_back(each->context);
+      work.insert(work.end(), each->dispatchers.begin(), each->dispatchers.end());
+    }
+  }
+  for (void* context : contexts) {
+    if (const int stop = visit(context, arg)) return stop;
+  }
+  return 0;
+}
+
+int MessagePipeEndpoint::VisitCarriedContexts(const Message* message, ContextVisit visit,
+                                              void* arg) {
+  for (const Ref<Dispatcher>& dispatcher : message->dispatchers) {
+    if (dispatcher->type() != HandleType::kMessagePipe) continue;
+    auto* const endpoint = static_cast<MessagePipeEndpoint*>(dispatcher.get());
+    if (const int stop = endpoint->VisitContexts(visit, arg)) return stop;
+  }
+  return 0;
+}
+
+}  // namespace mojo_seq

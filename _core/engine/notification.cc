@@ -1,0 +1,77 @@
+#include "notification.h"
+
+#include <deque>
+#include <vector>
+
+#include "watcher.h"
+
+namespace mojo_seq {
+
+void (*lock_contended)(std::mutex*) = [](std::mutex* mutex) { mutex->lock(); };
+
+namespace {
+
+struct Notification {
+  Ref<Watch> watch;
+  Result result;
+  SignalsState state;
+  uint32_t flags;
+};
+
+struct Queue {
+  std::deque<Notification> cancelled;  // delivered before all others
+  std::deque<Notification> others;
+  std::vector<Ref<Waker>> wakes;
+};
+
+thread_local Queue queue;
+thread_local bool dispatching = false;
+thread_local bool from_system = false;
+
+}  // namespace
+
+void QueueNotification(Ref<Watch> watch, Result result, const SignalsState& state) {
+  auto& target = result == Result::kCancelled ? queue.cancelled : queue.others;
+  const uint32_t flags = from_system ? kNotificationFromSystem : kNotificationNone;
+  target.push_back({std::move(watch), result, state, flags});
+  pending_dispatch = true;
+}
+
+void QueueWake(Ref<Waker> waker) {
+  queue.wakes.push_back(std::move(waker));
+  pending_dispatch = true;
+}
+
+void FlushWakes() {
+  while (!queue.wakes.empty()) {
+    std::vector<Ref<Waker>> wakes;
+    wakes.swap(queue.wakes);
+    for (const Ref<Waker>& waker : wakes) waker->Wake();
+  }
+}
+
+void DispatchPending() {
+  FlushWakes();
+  if (dispatching) {
+    pending_dispatch = false;  // the frame that dispatches looks at the queue itself
+    return;
+  }
+  const bool outer = from_system;
+  dispatching = true;
+  while (!queue.cancelled.empty() || !queue.others.empty()) {
+    auto& source = queue.cancelled.empty() ? queue.others : queue.cancelled;
+    const Notification next = std::move(source.front());
+    source.pop_front();
+    from_system = (next.flags & kNotificationFromSystem) != 0;
+    next.watch->Dispatch(next.result, next.state, next.flags);
+    FlushWakes();
+  }
+  dispatching = false;
+  from_system = outer;
+  pending_dispatch = false;
+}
+
+SystemScope::SystemScope() : outer_(from_system) { from_system = true; }
+SystemScope::~SystemScope() { from_system = outer_; }
+
+}  // namespace mojo_seq

@@ -1,0 +1,26 @@
+// Platform handle: a file descriptor that can travel in messages.
+#pragma once
+
+#include "dispatcher.h"
+#include "scoped_fd.h"
+
+namespace mojo_seq {
+
+class PlatformHandle : public Dispatcher {
+ public:
+  // Takes the descriptor on kOk only. kInvalidArgument: not an open descriptor.
+  static Result Wrap(int fd, Ref<PlatformHandle>* handle);
+  // The handle ends and the caller owns the descriptor.
+  Result Unwrap(HandleValue value, int* fd);
+
+ protected:
+  void CloseLocked(Garbage* garbage) override;
+
+ private:
+  explicit PlatformHandle(ScopedFd fd)
+      : Dispatcher(HandleType::kPlatformHandle, PickStripe()), fd_(std::move(fd)) {}
+
+  ScopedFd fd_;  // lock_
+};
+
+}  // namespace mojo_seq

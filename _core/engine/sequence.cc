@@ -1,0 +1,114 @@
+#include "sequence.h"
+
+namespace mojo_seq {
+
+Sequence::~Sequence() {
+  while (Task* task = PopLocked()) delete task;
+}
+
+void Sequence::AppendLocked(Task* task) {
+  task->next = nullptr;
+  (tail_ ? tail_->next : head_) = task;
+  tail_ = task;
+}
+
+Task* Sequence::PopLocked() {
+  Task* const task = head_;
+  if (!task) return nullptr;
+  head_ = task->next;
+  if (!head_) tail_ = nullptr;
+  return task;
+}
+
+Result Sequence::Push(Task* task) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (scheduler_->closing()) return Result::kFailedPrecondition;
+  if (!scheduled_) {
+    if (!scheduler_->Schedule(this)) return Result::kFailedPrecondition;
+    scheduled_ = true;
+  }
+  AppendLocked(task);
+  return Result::kOk;
+}
+
+void Sequence::Requeue(Task* task) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  AppendLocked(task);
+  if (!scheduled_) scheduled_ = scheduler_->Schedule(this);
+}
+
+Task* Sequence::Pop() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Task* const task = PopLocked();
+  if (!task) scheduled_ = false;
+  return task;
+}
+
+bool Sequence::IdleIfEmpty() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (head_) return false;
+  scheduled_ = false;
+  return true;
+}
+
+Task* Sequence::TakeAll() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Task* const all = head_;
+  head_ = tail_ = nullptr;
+  scheduled_ = false;
+  return all;
+}
+
+int Sequence::VisitTasks(int (*visit)(Task*, void*), void* arg) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (Task* task = head_; task; task = task->next) {
+    if (const int stop = visit(task, arg)) return stop;
+  }
+  return 0;
+}
+
+TimerQueue::~TimerQueue() {
+  for (auto& [key, timer] : timers_) delete timer.task;
+}
+
+TimerQueue::Key TimerQueue::Add(Time due, Ref<Sequence> sequence, Task* task) {
+  const Key key{due, added_++};
+  timers_.emplace(key, Timer{std::move(sequence), task});
+  return key;
+}
+
+Task* TimerQueue::Remove(const Key& key) {
+  auto it = timers_.find(key);
+  if (it == timers_.end()) return nullptr;
+  Task* const task = it->second.task;
+  timers_.erase(it);
+  return task;
+}
+
+bool TimerQueue::TakeDue(Time now, Ref<Sequence>* sequence, Task** task) {
+  if (next() > now) return false;
+  auto it = timers_.begin();
+  *sequence = std::move(it->second.sequence);
+  *task = it->second.task;
+  timers_.erase(it);
+  return true;
+}
+
+int TimerQueue::VisitTasks(int (*visit)(Task*, void*), void* arg) {
+  for (auto& [key, timer] : timers_) {
+    if (const int stop = visit(timer.task, arg)) return stop;
+  }
+  return 0;
+}
+
+Task* TimerQueue::TakeAll() {
+  Task* all = nullptr;
+  for (auto it = timers_.rbegin(); it != timers_.rend(); ++it) {
+    it->second.task->next = all;
+    all = it->second.task;
+  }
+  timers_.clear();
+  return all;
+}
+
+}  // namespace mojo_seq

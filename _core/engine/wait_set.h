@@ -1,0 +1,82 @@
+// WaitSet: a lasting set of handles and events that a thread waits on again and again
+// (system rules §11). WaitableEvent: an event that can be in such sets.
+//
+// Lock order: dispatcher, then wait set; waitable event, then wait set.
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "dispatcher.h"
+#include "event.h"
+
+namespace mojo_seq {
+
+class WaitSet;
+
+class WaitableEvent : public RefCounted {
+ public:
+  WaitableEvent(bool manual_reset, bool signaled)
+      : manual_reset_(manual_reset), signaled_(signaled) {}
+
+  void Signal();
+  void Reset();
+  bool IsSignaled();
+  // kOk: signaled, and reset again if that is automatic. kDeadlineExceeded. kShouldWait: a signal
+  // handler ran; call again.
+  Result Wait(Time deadline);
+
+ private:
+  friend class WaitSet;
+  bool TryTake();  // what a successful wait does
+
+  const bool manual_reset_;
+  std::mutex mutex_;
+  bool signaled_;                      // mutex_
+  std::vector<WaitSet*> sets_;         // mutex_: those it is in; each removes itself
+  std::atomic<uint32_t> signals_{0};   // changes with every signal: what waiters sleep on
+  std::atomic<uint32_t> waiters_{0};
+};
+
+struct ReadyHandle {
+  Ref<Dispatcher> dispatcher;
+  HandleValue value;
+  Result result;  // kOk, kFailedPrecondition, kCancelled
+  SignalsState state;
+};
+
+class WaitSet : public RefCounted {
+ public:
+  WaitSet();
+  ~WaitSet() override;
+
+  Result AddHandle(Ref<Dispatcher> dispatcher, HandleValue value, Signals signals);
+  Result RemoveHandle(HandleValue value);  // kNotFound
+  Result AddEvent(Ref<WaitableEvent> event);
+  Result RemoveEvent(WaitableEvent* event);
+  bool IsEmpty();
+
+  // kOk: `event` is one that was signaled, or null, and `ready` has up to `max_ready` handles;
+  // both may be given at once. An empty set returns at once with neither. kDeadlineExceeded.
+  // kShouldWait: a signal handler ran; call again.
+  Result Wait(size_t max_ready, Time deadline, Ref<WaitableEvent>* event,
+              std::vector<ReadyHandle>* ready);
+
+ private:
+  friend class WaitableEvent;
+  class Entry;
+
+  void OnEventSignaled();
+  Ref<WaitableEvent> TakeEvent();
+  void TakeReadyLocked(size_t max_ready, std::vector<ReadyHandle>* ready);
+
+  std::mutex mutex_;
+  Ref<Event> wake_ = MakeRef<Event>();                    // set whenever there may be news
+  std::unordered_map<HandleValue, Ref<Entry>> entries_;   // mutex_, as all below
+  std::deque<Ref<Entry>> ready_;                          // longest unreported first
+  std::deque<Ref<WaitableEvent>> events_;                 // the same
+  LiveCounter<Kind::kWaitSet> counter_;
+};
+
+}  // namespace mojo_seq

@@ -1,0 +1,248 @@
+#include "worker_pool.h"
+
+#include <algorithm>
+
+#include "notification.h"
+
+namespace mojo_seq {
+
+WorkerPool::~WorkerPool() {
+  while (ready_count_ > 0) PopReadyLocked();
+}
+
+size_t WorkerPool::ThreadLimitLocked() const {
+  return max_workers_ + std::min(running_may_block_, kMaxExtraThreads);
+}
+
+void WorkerPool::PushReadyLocked(Sequence* sequence) {
+  sequence->AddRef();  // the ready list's reference
+  sequence->next_ready_ = nullptr;
+  auto& list = ready_[static_cast<size_t>(sequence->traits().priority)];
+  (list.tail ? list.tail->next_ready_ : list.head) = sequence;
+  list.tail = sequence;
+  ready_count_.fetch_add(1, std::memory_order_release);
+}
+
+Ref<Sequence> WorkerPool::PopReadyLocked() {
+  for (size_t priority = kPriorities; priority-- > 0;) {
+    auto& list = ready_[priority];
+    if (!list.head) continue;
+    Sequence* const sequence = list.head;
+    list.head = sequence->next_ready_;
+    if (!list.head) list.tail = nullptr;
+    ready_count_.fetch_sub(1, std::memory_order_release);
+    return Ref<Sequence>::Adopt(sequence);
+  }
+  return nullptr;
+}
+
+void WorkerPool::WakeOneLocked() {
+  if (searching_ > 0 || idle_.empty()) return;
+  Worker* const worker = idle_.back();
+  idle_.pop_back();
+  worker->searching_ = true;
+  ++searching_;
+  if (worker->wake_->Set()) QueueWake(Ref<Event>(worker->wake_));
+}
+
+bool WorkerPool::Schedule(Sequence* sequence) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closing()) return false;
+  PushReadyLocked(sequence);
+  WakeOneLocked();
+  return true;
+}
+
+bool WorkerPool::WantsThread() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closing() || !idle_.empty() || searching_ > 0 || threads_ >= ThreadLimitLocked()) {
+    return false;
+  }
+  AddThreadLocked();
+  return true;
+}
+
+void WorkerPool::AddThreadLocked() {
+  ++threads_;
+  ++searching_;  // on its way to Next
+}
+
+void WorkerPool::AddThread() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  AddThreadLocked();
+}
+
+void WorkerPool::ThreadFailed() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  --threads_;
+  --searching_;
+}
+
+void WorkerPool::RunTimers() {
+  for (;;) {
+    Ref<Sequence> sequence;
+    Task* task;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      const bool due = timers_.TakeDue(Now(), &sequence, &task);
+      next_timer_.store(timers_.next(), std::memory_order_release);
+      if (!due) return;
+      --delayed_;
+    }
+    // Outside our lock: the sequence's comes first in the order. If the pool was closed in
+    // between, the sequence keeps the task and drops it when it dies.
+    sequence->Requeue(task);
+  }
+}
+
+// Takes a ready sequence for a thread that was looking for one.
+Ref<Sequence> WorkerPool::TakeLocked(Worker* worker) {
+  Ref<Sequence> sequence = PopReadyLocked();
+  if (!sequence) return nullptr;
+  if (worker->searching_) --searching_;
+  worker->searching_ = false;
+  ++running_;
+  sequence->waited_for_ =
+      sequence->traits().shutdown != ShutdownBehavior::kContinue || MustSkip(*sequence);
+  if (sequence->waited_for_) ++running_waited_;
+  if (sequence->traits().may_block) ++running_may_block_;
+  // Others may have relied on us to look; and somebody has to keep an eye on the clock.
+  if (ready_count_ > 0 || (timers_.next() != kNever && !timekeeper_)) WakeOneLocked();
+  return sequence;
+}
+
+Ref<Sequence> WorkerPool::TryNext(Worker* worker) {
+  const Time next_timer = next_timer_.load(std::memory_order_relaxed);
+  if (next_timer != kNever && next_timer <= Now()) RunTimers();
+  Ref<Sequence> sequence;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    sequence = TakeLocked(worker);
+  }
+  FlushWakes();
+  return sequence;
+}
+
+Ref<Sequence> WorkerPool::Next(Worker* worker) {
+  bool has_spun = false;
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (!worker->searching_) ++searching_;
+  worker->searching_ = true;
+  for (;;) {
+    lock.unlock();
+    if (Ref<Sequence> sequence = TryNext(worker)) return sequence;
+    if (!has_spun && !closing()) {
+      has_spun = true;
+      worker->spinner_.Spin([this] { return ready_count_.load(std::memory_order_acquire) > 0; });
+      lock.lock();
+      continue;
+    }
+    lock.lock();
+    if (ready_count_ > 0) continue;
+    worker->searching_ = false;
+    --searching_;
+    if (closing() || threads_ > ThreadLimitLocked()) {
+      --threads_;
+      return nullptr;
+    }
+    worker->wake_->Reset();
+    idle_.push_back(worker);
+    Time deadline = kNever;
+    if (!timekeeper_ && timers_.next() != kNever) {
+      timekeeper_ = worker;
+      deadline = timers_.next();
+    }
+    lock.unlock();
+    worker->wake_->Wait(deadline);
+    lock.lock();
+    if (timekeeper_ == worker) timekeeper_ = nullptr;
+    if (!worker->searching_) {
+      // Nobody chose us (a timer or a signal): leave the sleepers ourselves.
+      idle_.erase(std::find(idle_.begin(), idle_.end(), worker));
+      worker->searching_ = true;
+      ++searching_;
+    }
+    has_spun = false;
+  }
+}
+
+void WorkerPool::Finish(Ref<Sequence> sequence) {
+  // Under the sequence's lock nobody can push in between, and our own comes after it.
+  std::lock_guard<std::mutex> sequence_lock(sequence->mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
+  --running_;
+  if (sequence->traits().may_block) --running_may_block_;
+  if (sequence->waited_for_) --running_waited_;
+  if (sequence->head_) {
+    PushReadyLocked(sequence.get());
+  } else {
+    sequence->scheduled_ = false;
+  }
+  TellDrainedLocked();
+}
+
+Result WorkerPool::AddTimer(Time due, Ref<Sequence> sequence, Task* task, TimerQueue::Key* key) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closing()) return Result::kFailedPrecondition;
+  *key = timers_.Add(due, std::move(sequence), task);
+  ++delayed_;
+  if (timers_.next() == due) {
+    next_timer_.store(due, std::memory_order_release);
+    // Whoever watches the clock must watch for this one instead.
+    if (timekeeper_) {
+      if (timekeeper_->wake_->Set()) QueueWake(Ref<Event>(timekeeper_->wake_));
+    } else {
+      WakeOneLocked();
+    }
+  }
+  return Result::kOk;
+}
+
+Task* WorkerPool::RemoveTimer(const TimerQueue::Key& key) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Task* const task = timers_.Remove(key);
+  if (task) --delayed_;
+  next_timer_.store(timers_.next(), std::memory_order_release);
+  return task;
+}
+
+Task* WorkerPool::Close() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  closing_.store(true, std::memory_order_release);
+  for (Worker* worker : idle_) {
+    if (worker->wake_->Set()) QueueWake(Ref<Event>(worker->wake_));
+  }
+  delayed_ = 0;
+  next_timer_.store(kNever, std::memory_order_release);
+  return timers_.TakeAll();
+}
+
+void WorkerPool::TellDrainedLocked() {
+  if (!IsDrainedLocked()) return;
+  for (const Ref<Event>& event : drained_) {
+    if (event->Set()) QueueWake(Ref<Event>(event));
+  }
+}
+
+Result WorkerPool::WaitDrained(Time deadline) {
+  auto event = MakeRef<Event>();
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (IsDrainedLocked()) return Result::kOk;
+    drained_.push_back(event);
+  }
+  const Wake wake = event->Wait(deadline);
+  std::lock_guard<std::mutex> lock(mutex_);
+  drained_.erase(std::find_if(drained_.begin(), drained_.end(), [&](const Ref<Event>& each) {
+    return each.get() == event.get();
+  }));
+  if (IsDrainedLocked()) return Result::kOk;
+  return wake == Wake::kInterrupted ? Result::kShouldWait : Result::kDeadlineExceeded;
+}
+
+PoolStatistics WorkerPool::statistics() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return {threads_, idle_.size(), ready_count_, running_, delayed_};
+}
+
+}  // namespace mojo_seq

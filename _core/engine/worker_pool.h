@@ -1,0 +1,99 @@
+// WorkerPool: runs any number of sequences on few threads.
+//
+// The threads are the embedder's; each calls Next in a loop. Waking a sleeping thread is the
+// expensive part, so one is woken only if no other is already looking for work, and a thread looks
+// around for a moment before it sleeps.
+#pragma once
+
+#include <vector>
+
+#include "sequence.h"
+
+namespace mojo_seq {
+
+struct PoolStatistics {
+  size_t threads = 0;
+  size_t idle = 0;
+  size_t ready = 0;     // sequences that wait for a thread
+  size_t running = 0;   // sequences that have one
+  size_t delayed = 0;
+};
+
+class WorkerPool : public Scheduler {
+ public:
+  explicit WorkerPool(size_t max_workers) : max_workers_(max_workers) {}
+  ~WorkerPool() override;
+
+  // One thread's share of the pool.
+  class Worker {
+   private:
+    friend class WorkerPool;
+    Ref<Event> wake_ = MakeRef<Event>();
+    Spinner spinner_;
+    bool searching_ = true;  // the pool's mutex; a new thread was counted when it was asked for
+  };
+
+  bool Schedule(Sequence* sequence) override;
+
+  // True once for each thread that ought to be started now; it must then call Next, or
+  // ThreadFailed if it could not be started. One thread more than are busy is kept ready, so that
+  // work that comes from threads which cannot start any finds one.
+  bool WantsThread();
+  void AddThread();  // one that nobody asked for
+  void ThreadFailed();
+  // Blocks until there is a sequence to run; null: this thread must end.
+  Ref<Sequence> Next(Worker* worker);
+  // The same without blocking; null: there is nothing to run just now.
+  Ref<Sequence> TryNext(Worker* worker);
+  // After a batch of its tasks. It is ready again if it has more.
+  void Finish(Ref<Sequence> sequence);
+  // While closing, only those that block the shutdown still run.
+  bool MustSkip(const Sequence& sequence) const {
+    return closing() && sequence.traits().shutdown != ShutdownBehavior::kBlock;
+  }
+
+  // kFailedPrecondition: shut down, the task is still the caller's.
+  Result AddTimer(Time due, Ref<Sequence> sequence, Task* task, TimerQueue::Key* key);
+  Task* RemoveTimer(const TimerQueue::Key& key);
+
+  // Refuses new tasks from now on and returns the delayed ones, linked, for the caller to drop.
+  Task* Close();
+  // After Close: sleeps until nothing runs or waits that a shutdown has to wait for. kOk,
+  // kDeadlineExceeded, or kShouldWait (a signal handler ran; call again).
+  Result WaitDrained(Time deadline);
+
+  PoolStatistics statistics();
+
+ private:
+  static constexpr size_t kMaxExtraThreads = 256;
+
+  bool IsDrainedLocked() const { return closing() && ready_count_ == 0 && running_waited_ == 0; }
+  size_t ThreadLimitLocked() const;
+  void PushReadyLocked(Sequence* sequence);
+  Ref<Sequence> PopReadyLocked();
+  // Wakes a sleeping thread if nobody is looking for work.
+  void WakeOneLocked();
+  void TellDrainedLocked();
+  void AddThreadLocked();
+  Ref<Sequence> TakeLocked(Worker* worker);
+  // Puts what is due into the sequences' queues. Called without the lock.
+  void RunTimers();
+
+  const size_t max_workers_;
+  std::mutex mutex_;
+  struct { Sequence* head = nullptr; Sequence* tail = nullptr; } ready_[kPriorities];  // mutex_
+  std::atomic<size_t> ready_count_{0};  // written under mutex_; spinners read it
+  std::vector<Worker*> idle_;           // mutex_, as all below; the last went to sleep last
+  size_t searching_ = 0;                // threads awake without work
+  size_t threads_ = 0;
+  size_t running_ = 0;
+  size_t running_waited_ = 0;           // those that a shutdown waits for
+  size_t running_may_block_ = 0;        // each of them allows for one more thread
+  Worker* timekeeper_ = nullptr;        // the sleeper that wakes up for the next timer
+  std::atomic<Time> next_timer_{kNever};
+  TimerQueue timers_;
+  size_t delayed_ = 0;
+  std::vector<Ref<Event>> drained_;     // threads in WaitDrained
+};
+
+}  // namespace mojo_seq

@@ -1,0 +1,100 @@
+# What the engine holds of Python objects, shown to the garbage collector.
+#
+# Unread messages of a pipe may hold objects (lazily serialized ones), and a loop's queue holds
+# tasks. Such an object may refer back to the pipe or the loop; without this, the cycle through the
+# engine's queue would be invisible, and never collected. A queue is reachable only through the
+# handle that reads it, so it is that handle's class that visits it.
+#
+# Pool sequences are left out on purpose: there the threads are the ones that keep the queue.
+
+cdef extern from "Python.h":
+    ctypedef int (*visitproc)(PyObject* object, void* arg) noexcept nogil
+    ctypedef int (*traverseproc)(PyObject* self, visitproc visit, void* arg) noexcept
+    ctypedef int (*inquiry)(PyObject* self) noexcept
+    ctypedef struct PyTypeObject:
+        traverseproc tp_traverse
+        inquiry tp_clear
+
+cdef struct Visit:
+    visitproc visit
+    void* arg
+
+cdef traverseproc traverse_pipe_fields = (<PyTypeObject*>MessagePipeHandle).tp_traverse
+cdef traverseproc traverse_message_fields = (<PyTypeObject*>Message).tp_traverse
+cdef traverseproc traverse_loop_fields = (<PyTypeObject*>LoopSequence).tp_traverse
+cdef inquiry clear_loop_fields = (<PyTypeObject*>LoopSequence).tp_clear
+
+
+cdef int visit_context(void* context, void* arg) noexcept nogil:
+    cdef Visit* visit = <Visit*>arg
+    return visit.visit(<PyObject*>context, visit.arg)
+
+
+cdef int visit_task(Task* task, void* arg) noexcept nogil:
+    cdef Visit* visit = <Visit*>arg
+    cdef CallTask* call
+    cdef void* objects[6]
+    cdef int i, stop
+    if task.target is not NULL:
+        return 0
+    call = <CallTask*>task
+    objects[0] = call.callable
+    objects[1] = call.arguments
+    objects[2] = call.keywords
+    objects[3] = call.context
+    objects[4] = call.extra
+    objects[5] = call.runner
+    for i in range(6):
+        if objects[i] is not NULL:
+            stop = visit.visit(<PyObject*>objects[i], visit.arg)
+            if stop != 0:
+                return stop
+    return 0
+
+
+cdef int traverse_pipe(PyObject* self, visitproc visit, void* arg) noexcept:
+    cdef Visit through
+    cdef int stop = traverse_pipe_fields(self, visit, arg)
+    cdef Dispatcher* dispatcher = (<Handle>self)._dispatcher
+    if stop != 0 or dispatcher is NULL or dispatcher.value() != (<Handle>self)._value:
+        return stop
+    through.visit = visit
+    through.arg = arg
+    return (<MessagePipeEndpoint*>dispatcher).VisitContexts(visit_context, &through)
+
+
+cdef int traverse_message(PyObject* self, visitproc visit, void* arg) noexcept:
+    cdef Visit through
+    cdef int stop = traverse_message_fields(self, visit, arg)
+    if stop != 0 or (<Message>self)._message is NULL:
+        return stop
+    through.visit = visit
+    through.arg = arg
+    return VisitCarriedContexts((<Message>self)._message, visit_context, &through)
+
+
+cdef int traverse_loop(PyObject* self, visitproc visit, void* arg) noexcept:
+    cdef Visit through
+    cdef int stop = traverse_loop_fields(self, visit, arg)
+    if stop != 0 or (<LoopSequence>self)._sequence is NULL:
+        return stop
+    through.visit = visit
+    through.arg = arg
+    stop = (<LoopSequence>self)._sequence.VisitTasks(visit_task, &through)
+    if stop != 0:
+        return stop
+    return (<LoopSequence>self)._scheduler.VisitTimers(visit_task, &through)
+
+
+cdef int clear_loop(PyObject* self) noexcept:
+    if (<LoopSequence>self)._sequence is not NULL:
+        delete_all((<LoopSequence>self)._scheduler.Close())
+        delete_all((<LoopSequence>self)._sequence.TakeAll())
+        after_call_in_dealloc()
+    return clear_loop_fields(self)
+
+
+(<PyTypeObject*>MessagePipeHandle).tp_traverse = traverse_pipe
+(<PyTypeObject*>Message).tp_traverse = traverse_message
+(<PyTypeObject*>LoopSequence).tp_traverse = traverse_loop
+(<PyTypeObject*>LoopSequence).tp_clear = clear_loop

@@ -1,0 +1,495 @@
+# Message: the Python face of the engine's message while it belongs to Python.
+#
+# An unserialized message's object is held by `_lazy`, where the garbage collector sees it; only
+# while the message is in a pipe does the engine hold the reference.
+
+cdef enum MessageKind:
+    MESSAGE_SERIALIZED
+    MESSAGE_LAZY
+    MESSAGE_EMPTY  # its object was taken out
+
+
+@cython.final
+cdef class _LazyObject:
+    """An object on its way, and how to serialize it if it must be."""
+
+    cdef object obj
+    cdef object serializer
+
+
+@cython.final
+cdef class _PayloadView:
+    """The exporter behind the memoryviews of one payload; keeps the bytes alive."""
+
+    cdef Payload* _payload   # owned reference; constant; NULL for an empty payload
+    cdef size_t _nbytes      # constant
+    cdef bint _read_only
+    cdef size_t _exports
+
+    def __dealloc__(self):
+        if self._payload is not NULL:
+            self._payload.Release()
+
+    def __getbuffer__(self, Py_buffer* buffer, int flags):
+        cdef void* data = <void*>self._payload.data() if self._payload is not NULL else <void*>b""
+        PyBuffer_FillInfo(buffer, self, data, self._nbytes, self._read_only, flags)
+        self._exports += 1
+
+    def __releasebuffer__(self, Py_buffer* buffer):
+        self._exports -= 1
+
+
+cdef c_Message* new_message(object payload, str name="payload") except NULL:
+    """A serialized message with a copy of the bytes of `payload`."""
+    cdef Py_buffer view
+    cdef c_Message* message
+    if type(payload) is bytes:
+        return copy_message(PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
+    get_buffer(payload, &view, PyBUF_SIMPLE, name)
+    try:
+        message = copy_message(<const char*>view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
+    return message
+
+
+cdef c_Message* copy_message(const char* data, size_t nbytes) except NULL:
+    cdef c_Message* message = allocate_message(nbytes, False)
+    cdef char* target
+    if nbytes > 0:
+        target = <char*>message.payload.get().data()
+        if nbytes > 65536:
+            with nogil:
+                memcpy(target, data, nbytes)
+        else:
+            memcpy(target, data, nbytes)
+    return message
+
+
+cdef c_Message* allocate_message(size_t nbytes, bint zeroed) except NULL:
+    cdef c_Message* message
+    if nbytes > kMaxMessageBytes:
+        raise ResourceExhaustedError(
+            f"a message carries at most {kMaxMessageBytes} bytes, got {nbytes}")
+    message = new c_Message()
+    if nbytes > 0:
+        message.payload = Payload.Allocate(nbytes, zeroed)
+        if message.payload.get() is NULL:
+            DestroyMessage(message)
+            raise ResourceExhaustedError(f"no memory for a message of {nbytes} bytes")
+        message.size = nbytes
+    return message
+
+
+cdef void release_lazy(void* lazy) noexcept nogil:
+    ReleaseLater(lazy)
+
+
+@cython.freelist(64)
+cdef class Message:
+    """A message: bytes, or an object that is serialized only if it must be, and handles.
+
+    `Message(payload, handles)` makes a serialized message with a copy of `payload`, and takes the
+    handles. A message belongs to one thread at a time and is used up by writing it (Mojo C System
+    API, "Creating Messages").
+
+    Args:
+        payload: a C-contiguous buffer; its bytes are copied.
+        handles: handles to attach. They end where they are and travel with the message.
+
+    Raises:
+        InvalidArgumentError: a handle is closed, sent, or a Watcher.
+        BusyError: a handle is listed twice or in two-phase I/O.
+        ResourceExhaustedError: above 256 MiB or 1 Mi handles, or out of memory.
+    """
+
+    cdef c_Message* _message   # owned; NULL once written or closed
+    cdef MessageKind _kind
+    cdef bint _received        # it was read from a pipe
+    cdef bint _writable        # its payload may be changed in place
+    cdef bint _had_handles     # ... which were all taken
+    cdef bint _in_place        # `_handles` are live handles that the message owns
+    cdef bint _serializing
+    cdef _LazyObject _lazy
+    cdef tuple _handles        # None: those in `_message` have no objects yet
+    cdef _PayloadView _view    # None until the payload is looked at
+    cdef object __weakref__
+
+    def __init__(self, payload=b"", handles=()):
+        cdef c_Message* message
+        if self._message is not NULL:
+            raise TypeError("a message is made once")
+        listed = to_handles(handles)
+        message = new_message(payload)
+        self._build(message, listed)
+
+    @staticmethod
+    def allocate(nbytes, handles=()):
+        """A serialized message of `nbytes` zero bytes, to be filled in place through `payload`.
+
+        Raises as `Message()`.
+        """
+        cdef size_t size = to_allocation(nbytes, "nbytes")
+        listed = to_handles(handles)
+        cdef c_Message* made = allocate_message(size, True)
+        cdef Message message = Message.__new__(Message)
+        message._writable = True
+        message._build(made, listed)
+        return message
+
+    @staticmethod
+    def from_object(obj, serializer=None):
+        """A lazily serialized message: within a process the reader gets this very object.
+
+        Args:
+            obj: any object.
+            serializer: `serializer(obj)` returns the payload, or (payload, handles). It is called
+                by `serialize()`, or when the message leaves the process; never otherwise.
+        """
+        if serializer is not None and not callable(serializer):
+            raise TypeError(f"serializer must be callable, not {type(serializer).__name__}")
+        cdef Message message = Message.__new__(Message)
+        cdef _LazyObject lazy = _LazyObject.__new__(_LazyObject)
+        lazy.obj = obj
+        lazy.serializer = serializer
+        message._message = new c_Message()
+        message._message.context = <void*>lazy
+        message._kind = MESSAGE_LAZY
+        message._lazy = lazy
+        return message
+
+    def __dealloc__(self):
+        if self._lazy is not None:
+            # Not on this stack: the object may hold a message that holds an object, and so on.
+            Py_INCREF(self._lazy)
+            ReleaseLater(<void*>self._lazy)
+        if self._message is not NULL:
+            self._destroy()
+            after_call_in_dealloc()
+
+    cdef int _build(self, c_Message* message, list handles) except -1:
+        """Takes over a new engine message, attaching the handles; destroys it on failure."""
+        try:
+            self._attach(message, handles)
+        except BaseException:
+            DestroyMessage(message)
+            raise
+        self._message = message
+        self._kind = MESSAGE_SERIALIZED
+        self._handles = tuple(handles) if handles else None
+        after_call()
+        return 0
+
+    cdef int _attach(self, c_Message* message, list handles) except -1:
+        cdef Attachment attachment
+        cdef size_t blamed = 0
+        cdef c_Result result
+        if not handles:
+            return 0
+        add_handles(&attachment, handles)
+        result = attachment.Begin(&blamed)
+        if result != c_Result.kOk:
+            fail_attach(result, handles, blamed)
+        attachment.MoveInto(message)
+        attachment.Commit()
+        return 0
+
+    cdef int _destroy(self) noexcept:
+        cdef c_Message* message = self._message
+        self._message = NULL
+        if self._in_place and self._handles is not None:
+            for handle in self._handles:
+                (<Handle>handle)._dispatcher.Close((<Handle>handle)._value)
+        message.context = NULL  # `_lazy` holds the reference
+        DestroyMessage(message)
+        return 0
+
+    cdef int _let_go(self) except -1:
+        """The engine message now belongs to somebody else."""
+        self._message = NULL
+        self._lazy = None
+        self._handles = None
+        if self._view is not None:
+            self._view._read_only = True
+            self._view = None
+        return 0
+
+    cdef int _check(self) except -1:
+        if self._message is NULL:
+            raise InvalidArgumentError("the message was written or closed")
+        if self._serializing:
+            raise BusyError("the message is being serialized")
+        return 0
+
+    cdef int _check_serialized(self) except -1:
+        self._check()
+        if self._kind != MESSAGE_SERIALIZED:
+            raise FailedPreconditionError("the message is not serialized")
+        return 0
+
+    cdef int _check_unexported(self) except -1:
+        if self._view is not None and not self._view._read_only and self._view._exports > 0:
+            raise BufferError("writable views of the payload are alive")
+        return 0
+
+    @property
+    def is_serialized(self):
+        """True if the message has a payload, False if it has an object (or lost it)."""
+        self._check()
+        return self._kind == MESSAGE_SERIALIZED
+
+    @property
+    def payload(self):
+        """The bytes, as a memoryview of shape (n,) and format 'B'; it keeps them alive.
+
+        Writable only between `allocate` or `extend` and writing the message.
+
+        Raises:
+            FailedPreconditionError: the message is not serialized.
+        """
+        cdef _PayloadView view
+        self._check_serialized()
+        if self._view is None:
+            view = _PayloadView.__new__(_PayloadView)
+            view._payload = self._message.payload.get()
+            if view._payload is not NULL:
+                view._payload.AddRef()
+            view._nbytes = self._message.size
+            view._read_only = not self._writable
+            self._view = view
+        return PyMemoryView_FromObject(self._view)
+
+    @property
+    def handles(self):
+        """The attached handles, owned by the message; () once they were taken.
+
+        Those of a received message can be used in place, until the message is closed or written.
+        In a message being built they are where the message is, and cannot be used.
+        """
+        self._check()
+        if self._handles is None:
+            if self._message.dispatchers.empty():
+                return ()
+            self._handles = tuple(self._adopt_handles(True))
+            self._in_place = True
+        return self._handles
+
+    cdef list _adopt_handles(self, bint owned):
+        """Makes handles of the dispatchers in the engine message, in order."""
+        cdef list made = []
+        cdef vector[Ref[Dispatcher]] dispatchers
+        cdef size_t i = 0
+        cdef size_t count = self._message.dispatchers.size()
+        # Out of the message first: making objects may start the garbage collector, which visits it.
+        dispatchers.swap(self._message.dispatchers)
+        try:
+            while i < count:
+                i += 1
+                handle = adopt_dispatcher(dispatchers[i - 1].Detach())
+                (<Handle>handle)._owned_by_message = owned
+                made.append(handle)
+        finally:
+            while i < count:  # only if there was no memory
+                dispatchers[i].get().CloseInTransit()
+                i += 1
+        return made
+
+    def take_handles(self):
+        """Moves the handles to the caller, as a list.
+
+        Raises:
+            NotFoundError: they were taken before.
+            FailedPreconditionError: the message is not serialized.
+        """
+        cdef list taken
+        self._check_serialized()
+        if self._had_handles:
+            raise NotFoundError("the handles were taken already")
+        if self._in_place:
+            taken = list(self._handles)
+            for handle in taken:
+                (<Handle>handle)._owned_by_message = False
+        else:
+            taken = self._adopt_handles(False)
+        self._had_handles = len(taken) > 0
+        self._in_place = False
+        self._handles = ()
+        return taken
+
+    @property
+    def context(self):
+        """The object of an unserialized message.
+
+        Raises:
+            NotFoundError: the message is serialized, or its object was taken.
+        """
+        self._check()
+        if self._kind != MESSAGE_LAZY:
+            raise NotFoundError("the message has no object")
+        return self._lazy.obj
+
+    def take_context(self):
+        """Moves the object to the caller; the message is then empty and cannot be written.
+
+        Raises:
+            NotFoundError: the message is serialized, or its object was taken.
+        """
+        obj = self.context
+        self._message.context = NULL
+        self._lazy = None
+        self._kind = MESSAGE_EMPTY
+        return obj
+
+    def extend(self, nbytes, handles=()):
+        """Grows the payload to `nbytes` in all, with zero bytes, and attaches more handles.
+
+        The bytes that are there stay; the payload is writable from now on. The present size is
+        allowed, to add handles only.
+
+        Args:
+            nbytes: the new size of the whole payload, not an increment (Mojo C System API,
+                MojoExtendSerializedMessagePayload).
+            handles: handles to attach, all or none.
+
+        Raises:
+            FailedPreconditionError: the message was received, or is not serialized.
+            OutOfRangeError: smaller than the payload is.
+            BufferError: writable views of the payload are alive.
+        """
+        cdef size_t size = to_allocation(nbytes, "nbytes")
+        cdef Ref[Payload] grown
+        cdef size_t old_size
+        cdef uint8_t* data
+        listed = to_handles(handles)
+        self._check()
+        if self._received:
+            raise FailedPreconditionError("a received message cannot be extended")
+        self._check_serialized()
+        old_size = self._message.size
+        if size < old_size:
+            raise OutOfRangeError(f"the payload has {old_size} bytes already, asked for {size}")
+        if size > kMaxMessageBytes:
+            raise ResourceExhaustedError(
+                f"a message carries at most {kMaxMessageBytes} bytes, got {size}")
+        self._check_unexported()
+        if self._message.dispatchers.size() + <size_t>len(listed) > kMaxMessageHandles:
+            raise ResourceExhaustedError(f"a message carries at most {kMaxMessageHandles} handles")
+        if size > 0:
+            grown = Payload.Allocate(size, True)
+            data = grown.get().data() if grown.get() is not NULL else NULL
+            if data is NULL:
+                raise ResourceExhaustedError(f"no memory for a message of {size} bytes")
+        self._attach(self._message, listed)
+        if size > 0:
+            if old_size > 0:
+                memcpy(data, self._message.payload.get().data(), old_size)
+            self._message.payload = grown
+            self._message.size = size
+        if self._view is not None:  # views of the bytes as they were keep those
+            self._view._read_only = True
+            self._view = None
+        self._writable = True
+        if listed:
+            self._handles = (self._handles or ()) + tuple(listed)
+            self._had_handles = False
+        after_call()
+
+    def serialize(self):
+        """Serializes the message now: calls the serializer and drops the object.
+
+        Raises:
+            FailedPreconditionError: it is serialized.
+            NotFoundError: there is no serializer, or no object; the object stays.
+            Exception: whatever the serializer raises; the object stays.
+        """
+        cdef c_Message* made
+        cdef _LazyObject lazy
+        self._check()
+        if self._kind == MESSAGE_SERIALIZED:
+            raise FailedPreconditionError("the message is serialized already")
+        if self._kind == MESSAGE_EMPTY or self._lazy.serializer is None:
+            raise NotFoundError("the message has no serializer")
+        lazy = self._lazy
+        self._serializing = True
+        try:
+            outcome = lazy.serializer(lazy.obj)
+            payload, handles = outcome if isinstance(outcome, tuple) else (outcome, ())
+            listed = to_handles(handles)
+            made = new_message(payload, "the serializer's payload")
+            try:
+                self._attach(made, listed)
+            except BaseException:
+                DestroyMessage(made)
+                raise
+        finally:
+            self._serializing = False
+        self._destroy()
+        self._message = made
+        self._lazy = None
+        self._kind = MESSAGE_SERIALIZED
+        self._handles = tuple(listed) if listed else None
+        after_call()
+
+    def close(self):
+        """Destroys the message and closes the handles still in it. Harmless when repeated."""
+        if self._serializing:
+            raise BusyError("the message is being serialized")
+        if self._message is not NULL:
+            self._destroy()
+            self._let_go()
+            after_call()
+
+    def notify_bad(self, reason):
+        """Says that the message makes no sense, to whoever sent it.
+
+        A message from this process is reported through logging (logger "mojo_seq", ERROR).
+        """
+        if not isinstance(reason, str):
+            raise TypeError(f"reason must be a str, not {type(reason).__name__}")
+        self._check()
+        import logging
+        logging.getLogger("mojo_seq").error("bad message: %s", reason)
+
+    def __len__(self):
+        self._check_serialized()
+        return self._message.size
+
+    def __bool__(self):
+        return True
+
+    def __bytes__(self):
+        self._check_serialized()
+        if self._message.size == 0:
+            return b""
+        return PyBytes_FromStringAndSize(
+            <const char*>self._message.payload.get().data(), self._message.size)
+
+    def __enter__(self):
+        self._check()
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError("a Message cannot be copied or pickled; write it to a message pipe")
+
+    def __repr__(self):
+        if self._message is NULL:
+            return "<Message written or closed>"
+        if self._kind != MESSAGE_SERIALIZED:
+            return "<Message unserialized>"
+        return f"<Message {self._message.size} bytes>"
+
+
+cdef object wrap_message(c_Message* received):
+    """The Python face of a message that was read. Takes it over."""
+    cdef Message message = Message.__new__(Message)
+    message._message = received
+    message._received = True
+    if received.context is not NULL:
+        message._kind = MESSAGE_LAZY
+        message._lazy = <_LazyObject>received.context
+        Py_DECREF(message._lazy)  # the engine's reference; ours is counted by now
+        received.release = NULL
+    return message

@@ -1,0 +1,260 @@
+# Message pipes.
+
+MessagePipe = namedtuple("MessagePipe", "handle0 handle1", module="mojo_seq")
+MessagePipe.__doc__ = "The two ends of a message pipe; which is which makes no difference."
+
+cdef object async_wait = None  # see set_async_functions; set once, at import
+cdef object async_checkpoint = None
+
+
+def set_async_functions(wait, checkpoint):
+    """Tells the core how to `await wait(handle, signals)` and `await checkpoint()`.
+
+    The core knows of no event loop; the layer above that does passes it down.
+    """
+    global async_wait, async_checkpoint
+    async_wait = wait
+    async_checkpoint = checkpoint
+
+
+def create_message_pipe():
+    """Makes a message pipe (Mojo C System API, "Creating Message Pipes").
+
+    Returns:
+        MessagePipe: (handle0, handle1). What is written to one is read from the other.
+    """
+    cdef Ref[MessagePipeEndpoint] a
+    cdef Ref[MessagePipeEndpoint] b
+    CreateMessagePipePair(&a, &b)
+    handle0 = wrap_handle(MessagePipeHandle, a.Detach())
+    handle1 = wrap_handle(MessagePipeHandle, b.Detach())
+    return MessagePipe(handle0, handle1)
+
+
+cdef class MessagePipeHandle(Handle):
+    """One end of a message pipe: messages in both directions, in order, with their boundaries.
+
+    Writing never blocks and the queues have no bound. Any thread may write and read at any time.
+    """
+
+    # Never set. It makes this a type that the garbage collector visits: unread messages may hold
+    # objects that refer back to the pipe (garbage_collection.pxi).
+    cdef object _visited
+
+    cdef MessagePipeEndpoint* _endpoint(self) except NULL:
+        if self._dispatcher is NULL:
+            self._check_open()
+        return <MessagePipeEndpoint*>self._dispatcher
+
+    def write(self, payload=b"", handles=()):
+        """Writes a message.
+
+        Args:
+            payload: a C-contiguous buffer; its bytes are copied.
+            handles: handles to send; they end here. All are sent or none is.
+
+        Raises:
+            PeerClosedError: the other end is closed.
+            InvalidArgumentError: this handle or one of `handles` is closed or sent, is a Watcher,
+                or is this pipe's other end (also inside what is sent).
+            BusyError: one of `handles` is in two-phase I/O, listed twice, or this one.
+            ResourceExhaustedError: above 256 MiB or 1 Mi handles, or out of memory.
+        """
+        cdef c_Message* message
+        cdef c_Result result
+        cdef size_t blamed = 0
+        cdef MessagePipeEndpoint* endpoint = self._endpoint()
+        if type(handles) is tuple and not <tuple>handles:
+            message = new_message(payload)
+            result = endpoint.Write(self._value, message, NULL, &blamed)
+            if result != c_Result.kOk:
+                DestroyMessage(message)
+                self._fail_write(result)
+            after_call()
+            return
+        listed = to_handles(handles)
+        message = new_message(payload)
+        try:
+            self._write(message, listed)
+        except BaseException:
+            DestroyMessage(message)
+            raise
+        after_call()
+
+    cdef int _write(self, c_Message* message, list handles) except -1:
+        """Writes, with handles to attach. On failure the message is still the caller's."""
+        cdef Attachment attachment
+        cdef size_t blamed = 0
+        cdef c_Result result
+        cdef MessagePipeEndpoint* endpoint = self._endpoint()
+        add_handles(&attachment, handles)
+        result = endpoint.Write(self._value, message, &attachment, &blamed)
+        if result == c_Result.kOk:
+            return 0
+        after_call()
+        if blamed < <size_t>len(handles):
+            self._check_open()
+            fail_attach(result, handles, blamed)
+        self._fail_write(result)
+
+    cdef int _fail_write(self, c_Result result) except -1:
+        if result == c_Result.kInvalidArgument:
+            self._check_open()
+            raise InvalidArgumentError("a pipe cannot carry its own peer, also not inside another")
+        fail_peer(result, f"the peer of {self!r} is closed")
+
+    def write_message(self, message):
+        """Writes a message and uses it up; on failure it stays with the caller, as it was.
+
+        Raises:
+            As `write`, and
+            NotFoundError: the message's object was taken out.
+            BufferError: writable views of its payload are alive.
+        """
+        cdef Message source
+        cdef c_Message* sent
+        if not isinstance(message, Message):
+            raise TypeError(f"message must be a Message, not {type(message).__name__}")
+        source = message
+        source._check()
+        if source._kind == MESSAGE_EMPTY:
+            raise NotFoundError("the message's object was taken")
+        source._check_unexported()
+        sent = source._message
+        handles = list(source._handles) if source._in_place else []
+        if source._lazy is not None:
+            # The engine's own reference, before anybody else can see the message.
+            Py_INCREF(source._lazy)
+            sent.release = release_lazy
+        try:
+            self._write(sent, handles)
+        except BaseException:
+            if source._lazy is not None:
+                sent.release = NULL
+                Py_DECREF(source._lazy)
+            raise
+        source._let_go()
+        after_call()
+
+    def write_batch(self, payloads):
+        """Writes one message for each buffer, at one crossing.
+
+        All are written or, if this raises, none.
+        """
+        cdef MessageList messages
+        cdef c_Result result
+        cdef MessagePipeEndpoint* endpoint = self._endpoint()
+        if isinstance(payloads, (bytes, bytearray, memoryview, str)):
+            raise TypeError("payloads must be an iterable of buffers, not one buffer")
+        for payload in payloads:
+            messages.Push(new_message(payload, "each payload"))
+        result = endpoint.WriteBatch(self._value, &messages)
+        if result != c_Result.kOk:
+            self._fail_write(result)
+        after_call()
+
+    def read(self):
+        """Reads the next message.
+
+        Raises:
+            ShouldWaitError: there is none now.
+            PeerClosedError: there is none and there will be none.
+        """
+        cdef c_Message* message = NULL
+        cdef c_Result result
+        if self._dispatcher is NULL:
+            self._check_open()
+        result = (<MessagePipeEndpoint*>self._dispatcher).Read(self._value, &message)
+        if result != c_Result.kOk:
+            self._fail_read(result)
+        if HasPendingDispatch():
+            after_call()
+        return wrap_message(message)
+
+    cdef int _fail_read(self, c_Result result) except -1:
+        if result == c_Result.kInvalidArgument:
+            self._check_open()
+        fail_peer(result, "no message to read" if result == c_Result.kShouldWait
+                  else f"the peer of {self!r} is closed and there is nothing left to read")
+
+    def read_batch(self, max_messages=64):
+        """Reads up to `max_messages` messages at one crossing.
+
+        Returns:
+            list[Message]: empty if there are none now.
+
+        Raises:
+            PeerClosedError: there are none and there will be none.
+        """
+        cdef MessageList messages
+        cdef c_Result result
+        cdef size_t limit = to_count(max_messages, "max_messages")
+        cdef list read = []
+        result = self._endpoint().ReadBatch(self._value, limit, &messages)
+        if result == c_Result.kShouldWait:
+            return read
+        if result != c_Result.kOk:
+            self._fail_read(result)
+        while not messages.empty():
+            read.append(wrap_message(messages.Pop()))
+        after_call()
+        return read
+
+    async def receive(self):
+        """Waits for the next message without blocking the event loop (asyncio or trio).
+
+        Raises:
+            PeerClosedError: there is none and there will be none.
+            CancelledError: the handle was closed or sent meanwhile.
+        """
+        await async_checkpoint()
+        while True:
+            try:
+                return self.read()
+            except ShouldWaitError:
+                result, _ = await async_wait(self, Signals.READABLE)
+                if result is Result.CANCELLED:
+                    raise CancelledError("the handle was closed or sent while waiting") from None
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        try:
+            return await self.receive()
+        except PeerClosedError:
+            raise StopAsyncIteration from None
+
+
+def fuse_message_pipes(a, b):
+    """Joins the other ends of `a` and `b` into one pipe; `a` and `b` end.
+
+    Unread messages of either go on to the far end of the other.
+
+    Raises:
+        InvalidArgumentError: not message pipes, dead, the same handle twice, or a pipe would end
+            up inside itself.
+        FailedPreconditionError: they are one pipe, or one of them has been written to.
+        In each case both stay with the caller.
+    """
+    cdef c_Result result
+    for name, handle in (("a", a), ("b", b)):
+        if not isinstance(handle, Handle):
+            raise TypeError(f"{name} must be a MessagePipeHandle, not {type(handle).__name__}")
+        if not isinstance(handle, MessagePipeHandle):
+            (<Handle>handle)._check_open()
+            raise InvalidArgumentError(f"{name} must be a message pipe, not {handle!r}")
+        (<Handle>handle)._check_open()
+    if a is b:
+        raise InvalidArgumentError("a pipe's end cannot be fused with itself")
+    cdef MessagePipeHandle left = a
+    cdef MessagePipeHandle right = b
+    result = FuseMessagePipes(left._endpoint(), left._value, right._endpoint(), right._value)
+    if result == c_Result.kInvalidArgument:
+        left._check_open()
+        right._check_open()
+    if result == c_Result.kAborted:
+        raise InvalidArgumentError("a pipe would end up inside itself, through unread messages")
+    if result != c_Result.kOk:
+        fail(result, "the two are ends of one pipe, or one has been written to")
+    after_call()

@@ -1,0 +1,51 @@
+// The binding's end of a watcher: calls into Python. And how to wait without the GIL for a mutex
+// that a thread in Python may hold.
+#pragma once
+
+#include <Python.h>
+
+#include "engine/sequence_notifier.h"
+
+namespace mojo_seq {
+
+class PythonHandler : public NotificationHandler {
+ public:
+  using Deliver = void (*)(void* target, WatchContext context, Result result, SignalsState state,
+                           uint32_t flags);
+
+  PythonHandler(NotificationTarget* target, Deliver deliver) : target_(target), deliver_(deliver) {}
+
+  void OnNotification(WatchContext context, Result result, const SignalsState& state,
+                      uint32_t flags) override {
+    deliver_(target_.get(), context, result, state, flags);
+  }
+
+ private:
+  const Ref<NotificationTarget> target_;
+  const Deliver deliver_;
+};
+
+inline Watcher* NewPythonWatcher(NotificationTarget* target, PythonHandler::Deliver deliver) {
+  return new Watcher(Ref<NotificationHandler>(MakeRef<PythonHandler>(target, deliver)));
+}
+
+inline Watcher* NewSequenceWatcher(NotificationTarget* target, Sequence* sequence) {
+  return new Watcher(Ref<NotificationHandler>(MakeRef<SequenceNotifier>(
+      Ref<Sequence>(sequence), Ref<NotificationTarget>(target))));
+}
+
+// The thread that holds the mutex may be running a handler and wait for the GIL, so a thread that
+// has the GIL must not keep it while it waits.
+inline void LockWithoutGil(std::mutex* mutex) {
+  if (!PyGILState_Check()) {
+    mutex->lock();
+    return;
+  }
+  PyThreadState* const state = PyEval_SaveThread();
+  mutex->lock();
+  PyEval_RestoreThread(state);
+}
+
+inline void InstallLockContended() { lock_contended = LockWithoutGil; }
+
+}  // namespace mojo_seq

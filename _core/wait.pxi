@@ -1,0 +1,128 @@
+# Blocking waits. The GIL is released, and Ctrl-C is noticed.
+
+cdef extern from "main_thread.h" namespace "mojo_seq" nogil:
+    cbool IsMainThread()
+
+# A signal that arrives just before the main thread falls asleep does not interrupt the sleep, so
+# there it sleeps for this long at a time.
+cdef Time SIGNAL_SLICE = 100_000_000
+
+
+cdef inline Time next_slice(Time deadline) noexcept nogil:
+    cdef Time slice
+    if not IsMainThread():
+        return deadline
+    slice = Now() + SIGNAL_SLICE
+    return slice if slice < deadline else deadline
+
+
+cdef c_Result wait_for(Waiter* waiter, Time deadline) except *:
+    """kOk or kDeadlineExceeded."""
+    cdef c_Result result
+    while True:
+        with nogil:
+            result = waiter.Wait(next_slice(deadline))
+        if result == c_Result.kOk:
+            return result
+        PyErr_CheckSignals()
+        if result == c_Result.kDeadlineExceeded and Now() >= deadline:
+            return result
+
+
+cdef Handle to_watchable(object handle, object index):
+    """A handle that can be waited for. `index` is its place in a list, or None."""
+    if not isinstance(handle, Handle):
+        raise TypeError(f"expected a Handle to wait for, not {type(handle).__name__}")
+    cdef Handle checked = handle
+    if not checked._is_open():
+        error = InvalidArgumentError(f"{handle!r} cannot be used any more")
+    elif not checked._dispatcher.IsWatchable():
+        error = InvalidArgumentError(f"{handle!r} has no signals to wait for")
+    else:
+        return checked
+    if index is not None:
+        error.index = index
+    raise error
+
+
+def wait(handle, signals, timeout=None):
+    """Blocks until any of `signals` is satisfied, or none of them can be any more.
+
+    Args:
+        timeout: seconds; None: no limit. 0 or less only looks.
+
+    Returns:
+        (Result, SignalsState): OK, FAILED_PRECONDITION (it can never happen), CANCELLED (the
+        handle was closed or sent meanwhile) or DEADLINE_EXCEEDED, and the handle's state then.
+
+    Raises:
+        InvalidArgumentError: the handle is closed, sent or has no signals.
+    """
+    cdef c_Signals wanted = to_signals(signals)
+    cdef Time deadline = to_deadline(timeout)
+    cdef Handle watched = to_watchable(handle, None)
+    cdef c_SignalsState state
+    cdef c_Result result
+    cdef Waiter* waiter
+    if watched._dispatcher.QueryState(watched._value, &state) == c_Result.kOk:
+        result = Verdict(state, wanted)
+        if result != c_Result.kShouldWait:
+            return to_result(result), to_state(state)
+    waiter = new Waiter()
+    try:
+        if waiter.Add(watched._dispatcher, watched._value, wanted) != c_Result.kOk:
+            raise InvalidArgumentError(f"{handle!r} was closed or sent")
+        result = wait_for(waiter, deadline)
+        if result == c_Result.kOk:
+            result = waiter.result()
+        return to_result(result), to_state(waiter.state(0))
+    finally:
+        del waiter
+
+
+def wait_many(handles, timeout=None):
+    """Blocks until one of several handles is ready.
+
+    Args:
+        handles: a sequence of (handle, signals); a handle may stand in it twice.
+        timeout: seconds; None: no limit.
+
+    Returns:
+        (Result, int | None, list[SignalsState]): the result as in `wait`, the index of the handle
+        that it is about (None with DEADLINE_EXCEEDED), and the states of all.
+
+    Raises:
+        InvalidArgumentError: the list is empty, or a handle is closed, sent or without signals;
+            its `index` says which is the first.
+    """
+    cdef Time deadline = to_deadline(timeout)
+    cdef list pairs = []
+    cdef c_Result result
+    cdef Waiter* waiter
+    cdef Handle watched
+    cdef c_Signals wanted
+    cdef size_t i
+    for index, pair in enumerate(handles):
+        handle, signals = pair
+        pairs.append((handle, to_signals(signals)))
+    if not pairs:
+        raise InvalidArgumentError("there is nothing to wait for")
+    for index, (handle, _) in enumerate(pairs):
+        to_watchable(handle, index)
+    waiter = new Waiter()
+    try:
+        for index, (handle, signals) in enumerate(pairs):
+            watched = handle
+            wanted = signals
+            if waiter.Add(watched._dispatcher, watched._value, wanted) != c_Result.kOk:
+                error = InvalidArgumentError(f"{handle!r} was closed or sent")
+                error.index = index
+                raise error
+        result = wait_for(waiter, deadline)
+        ready = None
+        if result == c_Result.kOk:
+            result = waiter.result()
+            ready = waiter.index()
+        return to_result(result), ready, [to_state(waiter.state(i)) for i in range(len(pairs))]
+    finally:
+        del waiter

@@ -1,0 +1,138 @@
+# The core of ThreadPool: what its threads do, and the sequences that they run.
+
+# A thread stays with one sequence for so many tasks, or so long (ns), before others get their turn.
+cdef enum: TURN = 256
+cdef Time QUANTUM = 5_000_000
+
+
+cdef class WorkerPool:
+    """Runs sequences on threads that the layer above starts."""
+
+    cdef c_WorkerPool* _pool   # owned reference; constant
+    cdef readonly uint64_t tasks_run
+    cdef readonly uint64_t tasks_skipped
+    cdef object __weakref__
+
+    def __cinit__(self, max_workers):
+        self._pool = new c_WorkerPool(to_count(max_workers, "max_workers"))
+
+    def __dealloc__(self):
+        if self._pool is not NULL:
+            self._pool.Release()
+
+    @property
+    def closing(self):
+        return self._pool.closing()
+
+    def wants_thread(self):
+        """True if a thread should be started for `run_worker` now; it must be, or `thread_failed`."""
+        return self._pool.WantsThread()
+
+    def thread_failed(self):
+        """The thread that was wanted could not be started."""
+        self._pool.ThreadFailed()
+
+    def add_thread(self):
+        """The calling thread is about to call `run_worker` without having been asked."""
+        self._pool.AddThread()
+
+    def run_worker(self, start_thread):
+        """The life of a worker thread. `start_thread()` is called when another one is needed."""
+        cdef Worker* worker = new Worker()
+        cdef Ref[Sequence] sequence
+        cdef Time last_release = Now()
+        try:
+            while True:
+                if Now() > last_release + QUANTUM:
+                    with nogil:
+                        pass  # tasks that are not in Python never do this themselves
+                    last_release = Now()
+                sequence = self._pool.TryNext(worker)
+                if sequence.get() is NULL:
+                    with nogil:
+                        sequence = self._pool.Next(worker)
+                    if sequence.get() is NULL:
+                        break
+                    last_release = Now()
+                if self._pool.WantsThread():
+                    try:
+                        start_thread()
+                    except BaseException:
+                        self._pool.ThreadFailed()
+                        write_unraisable(self)
+                self._run_sequence(sequence.get())
+                self._pool.Finish(sequence)
+                FlushWakes()
+                after_call()
+        finally:
+            FlushWakes()
+            del worker
+
+    cdef int _run_sequence(self, Sequence* sequence) except -1:
+        cdef Task* task
+        cdef Time end = Now() + QUANTUM
+        cdef int count = 0
+        while True:
+            task = sequence.Pop()
+            if task is NULL:
+                return 0
+            if self._pool.MustSkip(sequence[0]):
+                self.tasks_skipped += counts(task)
+                discard_task(task)
+            else:
+                self.tasks_run += counts(task)
+                run_task(task, None, False)
+            count += 1
+            if count == TURN or (count & 15 == 0 and Now() > end):
+                return 0
+
+    def close(self):
+        """Refuses new tasks and drops the delayed ones."""
+        self.tasks_skipped += discard_all(self._pool.Close())
+
+    def wait_drained(self, timeout):
+        """After `close`: blocks until nothing is left that a shutdown waits for.
+
+        Returns:
+            bool: False if the time was up first.
+        """
+        cdef Time deadline = to_deadline(timeout)
+        cdef c_Result result
+        while True:
+            with nogil:
+                result = self._pool.WaitDrained(next_slice(deadline))
+            if result == c_Result.kOk:
+                return True
+            PyErr_CheckSignals()
+            if result == c_Result.kDeadlineExceeded and Now() >= deadline:
+                return False
+
+    def statistics(self):
+        """(threads, idle threads, ready sequences, running sequences, delayed tasks)."""
+        cdef PoolStatistics now = self._pool.statistics()
+        return now.threads, now.idle, now.ready, now.running, now.delayed
+
+
+cdef class PoolSequence(TaskSequence):
+    """A sequence of a WorkerPool. The pool's threads keep it as long as it has tasks."""
+
+    cdef WorkerPool _pool  # constant
+    cdef object _owner     # constant; what to keep alive as long as there are tasks
+
+    def __init__(self, WorkerPool pool not None, name, int priority, bint may_block, int shutdown,
+                 *, owner=None, bint parallel=False):
+        cdef SequenceTraits traits
+        traits.priority = <c_Priority>priority
+        traits.may_block = may_block
+        traits.shutdown = <c_ShutdownBehavior>shutdown
+        self._init(pool._pool, traits, name)
+        self._pool = pool
+        self._owner = owner
+        self._keeps_runner = True
+        self._parallel = parallel
+
+    cdef c_Result _add_timer(self, Time due, Task* task, TimerKey* key):
+        return self._pool._pool.AddTimer(due, Ref[Sequence](self._sequence), task, key)
+
+    cdef Task* _remove_timer(self, TimerKey key):
+        return self._pool._pool.RemoveTimer(key)

@@ -1,0 +1,71 @@
+"""``python -m mojo_seq``: the command line. Each command imports only what it needs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+EPILOG = """\
+exit codes: 0 finished (what could not be read is listed in the report), 2 wrong arguments,
+130 interrupted with Ctrl-C (the report then covers the files finished until then)."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mojo_seq",
+        description="Handles, pipes, shared memory and sequences: see the README.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo = commands.add_parser(
+        "demo",
+        help="hash every file under some folders, in parallel, and report",
+        description="Stream every regular file under PATH through data pipes to worker sequences; "
+        "report digests, duplicates and entropy.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    demo.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="files or folders (default: the folder of Python's standard library)",
+    )
+    demo.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        default=len(os.sched_getaffinity(0)),
+        help="number of worker sequences (default: %(default)s, the usable processors)",
+    )
+    demo.add_argument("--json", action="store_true", help="print data instead of a table")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError(f"must be between 1 and 64, not {number}")
+    return number
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        arguments = build_parser().parse_args(argv)
+        from mojo_seq.cli import demo
+
+        return demo.main(arguments.paths, arguments.workers, as_json=arguments.json)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`). Python would complain once more when it
+        # flushes stdout at exit, so point stdout at nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

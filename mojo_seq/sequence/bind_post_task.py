@@ -1,0 +1,30 @@
+"""bind_post_task: a callback that runs on a sequence, whoever calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec
+
+from mojo_seq import _core
+from mojo_seq.sequence.task_runner import SequencedTaskRunner
+
+P = ParamSpec("P")
+
+
+def bind_post_task(
+    runner: SequencedTaskRunner, fn: Callable[P, object]
+) -> Callable[P, None]:
+    """Makes a callable that posts `fn` with its arguments to `runner`, from any thread.
+
+    Args:
+        runner: where `fn` will run.
+        fn: the task. Keyword arguments are passed on to it, too.
+
+    Raises:
+        TypeError: fn is not callable, or runner is no task runner.
+    """
+    if not isinstance(runner, SequencedTaskRunner):
+        raise TypeError(f"runner must be a SequencedTaskRunner, not {type(runner).__name__}")
+    if not callable(fn):
+        raise TypeError(f"fn must be callable, not {type(fn).__name__}")
+    return _core._BoundTask(runner.post_task, fn)

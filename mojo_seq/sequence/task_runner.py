@@ -1,0 +1,70 @@
+"""SequencedTaskRunner: what every sequence can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+
+from mojo_seq import _core
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SequencedTaskRunner(ABC):
+    """Runs tasks one at a time, in the order of posting, never concurrently with itself.
+
+    The tasks of a sequence may run on different threads, but each sees all that the ones before
+    it did. Any thread may post. The library's runners are implemented by the core; a subclass
+    of this class can adapt any other event loop.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # an attribute of the runners; no base with slots can declare it otherwise
+
+        @property
+        def exception_handler(self) -> Callable[[_core.TaskError], object] | None:
+            """Called on the sequence with a TaskError when a posted task raises; None: logging."""
+
+        @exception_handler.setter
+        def exception_handler(
+            self, handler: Callable[[_core.TaskError], object] | None, /
+        ) -> None: ...
+
+    @abstractmethod
+    def post_task(self, fn: Callable[..., object], /, *args: object) -> None:
+        """Runs `fn(*args)` on this sequence, after what was posted before."""
+
+    @abstractmethod
+    def post_delayed_task(
+        self, delay: float, fn: Callable[..., object], /, *args: object
+    ) -> _core.TaskHandle:
+        """Runs `fn(*args)` on this sequence, `delay` seconds from now at the earliest."""
+
+    @abstractmethod
+    def post_task_and_reply(
+        self, task: Callable[[], T], reply: Callable[[T], object]
+    ) -> None:
+        """Runs `task()` here, then `reply(result)` on the calling sequence."""
+
+    @abstractmethod
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Runs `fn(*args, **kwargs)` on this sequence and returns a future of its result."""
+
+    @abstractmethod
+    def runs_tasks_in_current_sequence(self) -> bool:
+        """True in a task of this sequence."""
+
+    @staticmethod
+    def current() -> SequencedTaskRunner:
+        """The task runner of the running task.
+
+        Raises:
+            RuntimeError: this thread is not running a task of a sequence.
+        """
+        return cast(SequencedTaskRunner, _core.current_runner())

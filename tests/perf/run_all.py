@@ -1,0 +1,40 @@
+"""Runs all measuring scripts and prints one table.
+
+Takes several minutes; keep the machine otherwise idle. `--quick` only checks the scripts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from harness import Measure, parse, run_measure
+from verdict import Results, report
+
+SCRIPTS = (
+    "message_pipe",
+    "data_pipe_stream",
+    "data_pipe_two_phase",
+    "post_task",
+    "post_and_reply",
+    "watcher",
+    "memory",
+    "import_time",
+)
+
+
+def main() -> int:
+    options = parse(None, __doc__)
+    results: list[Results] = []
+    for script in SCRIPTS:
+        path = Path(__file__).with_name(f"{script}.py")
+        measures: tuple[Measure, ...] = importlib.import_module(script).MEASURES
+        for index, measure in enumerate(measures):
+            print(f"measuring {measure.title} ...", file=sys.stderr, flush=True)
+            results.append(run_measure(path, index, measure, options.quick, options.rounds))
+    return report(results, options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

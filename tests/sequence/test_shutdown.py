@@ -1,0 +1,309 @@
+"""Shutting a pool down: what is run, what is skipped, who waits (public contract §8)."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import pytest
+
+from mojo_seq import (
+    DeadlineExceededError,
+    FailedPreconditionError,
+    SequencedTaskRunner,
+    ShutdownBehavior,
+    ShutdownError,
+    TaskTraits,
+    ThreadPool,
+)
+
+TIMEOUT = 30.0
+SKIP = TaskTraits(shutdown=ShutdownBehavior.SKIP_ON_SHUTDOWN)
+CONTINUE = TaskTraits(shutdown=ShutdownBehavior.CONTINUE_ON_SHUTDOWN)
+BLOCK = TaskTraits(shutdown=ShutdownBehavior.BLOCK_SHUTDOWN)
+
+
+class Busy:
+    """A pool whose one worker is in the middle of a task until release is set."""
+
+    def __init__(self, traits: TaskTraits = SKIP) -> None:
+        self.pool = ThreadPool(max_workers=1)
+        self.release = threading.Event()
+        self.finished = threading.Event()
+        started = threading.Event()
+
+        def task() -> None:
+            started.set()
+            self.release.wait(TIMEOUT)
+            self.finished.set()
+
+        self.pool.create_sequenced_task_runner(traits=traits).post_task(task)
+        assert started.wait(TIMEOUT)
+
+    def begin_shutdown(self) -> None:
+        """Shuts down as far as it goes while the task runs."""
+        with pytest.raises(DeadlineExceededError):
+            self.pool.shutdown(timeout=0)
+
+
+def test_leaving_the_block_lets_the_running_task_finish() -> None:
+    # Public contract §8: running tasks finish.
+    finished: list[bool] = []
+    with ThreadPool(max_workers=1) as pool:
+        started, release = threading.Event(), threading.Event()
+
+        def task() -> None:
+            started.set()
+            release.wait(TIMEOUT)
+            finished.append(True)
+
+        pool.create_sequenced_task_runner().post_task(task)
+        assert started.wait(TIMEOUT)
+        release.set()
+    assert finished == [True]
+
+
+def test_queued_tasks_are_skipped_by_default() -> None:
+    # Public contract §8: SKIP_ON_SHUTDOWN.
+    busy = Busy()
+    ran: list[int] = []
+    busy.pool.create_sequenced_task_runner().post_task(ran.append, 1)
+    busy.begin_shutdown()
+    busy.release.set()
+    busy.pool.shutdown()
+    assert ran == [] and busy.finished.is_set()
+
+
+def test_tasks_queued_behind_the_running_one_are_skipped_too() -> None:
+    # Public contract §8: the same sequence goes on only with what it must.
+    ran: list[int] = []
+    pool = ThreadPool(max_workers=1)
+    runner = pool.create_sequenced_task_runner()
+    started, release = threading.Event(), threading.Event()
+
+    def task() -> None:
+        started.set()
+        release.wait(TIMEOUT)
+
+    runner.post_task(task)
+    runner.post_task(ran.append, 1)
+    assert started.wait(TIMEOUT)
+    with pytest.raises(DeadlineExceededError):
+        pool.shutdown(timeout=0)
+    release.set()
+    pool.shutdown()
+    assert ran == []
+
+
+def test_blocking_tasks_are_run_before_shutdown_returns() -> None:
+    # Public contract §8: BLOCK_SHUTDOWN, all of them and in order.
+    busy = Busy()
+    ran: list[int] = []
+    runner = busy.pool.create_sequenced_task_runner(traits=BLOCK)
+    for number in range(100):
+        runner.post_task(ran.append, number)
+    busy.begin_shutdown()
+    busy.release.set()
+    busy.pool.shutdown()
+    assert ran == list(range(100))
+
+
+def test_blocking_submits_get_their_results() -> None:
+    # Public contract §8.
+    busy = Busy()
+    future = busy.pool.create_sequenced_task_runner(traits=BLOCK).submit(lambda: "done")
+    busy.begin_shutdown()
+    busy.release.set()
+    busy.pool.shutdown()
+    assert future.result(timeout=0) == "done"
+
+
+def test_a_running_continuing_task_is_not_waited_for() -> None:
+    # Public contract §8: CONTINUE_ON_SHUTDOWN goes on after shutdown has returned.
+    busy = Busy(CONTINUE)
+    busy.pool.shutdown()
+    assert not busy.finished.is_set()
+    busy.release.set()
+    assert busy.finished.wait(TIMEOUT)
+
+
+def test_queued_continuing_tasks_are_skipped() -> None:
+    # Public contract §8: only what has begun continues.
+    busy = Busy()
+    future = busy.pool.create_sequenced_task_runner(traits=CONTINUE).submit(lambda: 1)
+    busy.begin_shutdown()
+    busy.release.set()
+    busy.pool.shutdown()
+    assert future.cancelled()
+
+
+def test_futures_of_skipped_tasks_are_cancelled() -> None:
+    # Public contract §8: waiters are woken, result() raises CancelledError.
+    busy = Busy()
+    runner = busy.pool.create_sequenced_task_runner()
+    futures = [runner.submit(lambda: 1), busy.pool.submit(lambda: 2)]
+    with ThreadPoolExecutor(1) as executor:
+        waiting = executor.submit(wait, futures, TIMEOUT)
+        busy.begin_shutdown()
+        busy.release.set()
+        busy.pool.shutdown()
+        assert waiting.result(TIMEOUT).not_done == set()
+    for future in futures:
+        with pytest.raises(CancelledError):
+            future.result(timeout=0)
+
+
+def test_done_callbacks_of_skipped_tasks_run() -> None:
+    # concurrent.futures: cancelled is done.
+    busy = Busy()
+    told: list[bool] = []
+    future = busy.pool.create_sequenced_task_runner().submit(lambda: 1)
+    future.add_done_callback(lambda finished: told.append(finished.cancelled()))
+    busy.begin_shutdown()
+    busy.release.set()
+    busy.pool.shutdown()
+    assert told == [True]
+
+
+@pytest.mark.parametrize("traits", [SKIP, CONTINUE, BLOCK])
+def test_delayed_tasks_not_yet_due_are_skipped(traits: TaskTraits) -> None:
+    # Public contract §8: whatever their behaviour; shutdown does not wait for a deadline.
+    ran: list[int] = []
+    with ThreadPool(max_workers=1) as pool:
+        runner = pool.create_sequenced_task_runner(traits=traits)
+        handle = runner.post_delayed_task(3600, ran.append, 1)
+        runner.submit(lambda: None).result(TIMEOUT)
+    assert ran == []
+    assert handle.cancel() is False
+
+
+def every_post(pool: ThreadPool, runner: SequencedTaskRunner) -> list[Callable[[], Any]]:
+    return [
+        lambda: runner.post_task(print),
+        lambda: runner.submit(print),
+        lambda: runner.post_delayed_task(0, print),
+        lambda: pool.post_task(print),
+        lambda: pool.submit(print),
+        lambda: pool.create_sequenced_task_runner().post_task(print),
+    ]
+
+
+def test_posting_after_shutdown_raises() -> None:
+    # Public contract §8: ShutdownError, whatever is posted.
+    with ThreadPool(max_workers=1) as pool:
+        runner = pool.create_sequenced_task_runner()
+    for post in every_post(pool, runner):
+        with pytest.raises(ShutdownError):
+            post()
+
+
+def test_the_error_is_two_builtin_families() -> None:
+    # Public contract §8: ShutdownError(FailedPreconditionError, RuntimeError).
+    assert issubclass(ShutdownError, FailedPreconditionError)
+    assert issubclass(ShutdownError, RuntimeError)
+
+
+def test_a_refused_task_lets_its_arguments_go() -> None:
+    # Public contract §1: what was passed to a call that raised belongs to the caller.
+    future: Future[int] = Future()
+    with ThreadPool(max_workers=1) as pool:
+        runner = pool.create_sequenced_task_runner()
+    with pytest.raises(ShutdownError):
+        runner.post_task(future.set_result, 1)
+    assert not future.done()
+
+
+def test_posting_during_shutdown_is_refused() -> None:
+    # Public contract §8: the running task posts to its own sequence.
+    pool = ThreadPool(max_workers=1)
+    runner = pool.create_sequenced_task_runner()
+    started, release = threading.Event(), threading.Event()
+    ran: list[int] = []
+
+    def task() -> None:
+        started.set()
+        release.wait(TIMEOUT)
+        with pytest.raises(ShutdownError):
+            runner.post_task(ran.append, 1)
+        ran.append(0)
+
+    runner.post_task(task)
+    assert started.wait(TIMEOUT)
+    with pytest.raises(DeadlineExceededError):
+        pool.shutdown(timeout=0)
+    release.set()
+    pool.shutdown()
+    assert ran == [0]
+
+
+def test_shutdown_twice_is_harmless() -> None:
+    # Public contract §8: as close().
+    pool = ThreadPool(max_workers=1)
+    pool.submit(lambda: None).result(TIMEOUT)
+    pool.shutdown()
+    pool.shutdown()
+    pool.shutdown(timeout=0)
+
+
+def test_a_pool_that_never_ran_anything_shuts_down() -> None:
+    # Public contract §8.
+    ThreadPool(max_workers=4).shutdown()
+
+
+def test_shutdown_from_two_threads_waits_in_both() -> None:
+    # Public contract §8: shutdown returns when the pool is at rest, whoever called first.
+    busy = Busy()
+    with ThreadPoolExecutor(2) as executor:
+        shutdowns = [executor.submit(busy.pool.shutdown) for _ in range(2)]
+        assert wait(shutdowns, timeout=0.1).done == set()
+        busy.release.set()
+        for shutdown in shutdowns:
+            shutdown.result(TIMEOUT)
+    assert busy.finished.is_set()
+
+
+def test_a_timeout_raises_and_can_be_repeated() -> None:
+    # Public contract §8: DeadlineExceededError when the tasks do not finish in time.
+    busy = Busy()
+    for timeout in (0, 0.01):
+        with pytest.raises(DeadlineExceededError):
+            busy.pool.shutdown(timeout=timeout)
+    busy.release.set()
+    busy.pool.shutdown(timeout=TIMEOUT)
+    assert busy.finished.is_set()
+
+
+def test_a_worker_cannot_shut_its_own_pool_down() -> None:
+    # Public contract §8: it would wait for itself; RuntimeError.
+    with ThreadPool(max_workers=1) as pool:
+        for post in (pool.submit, pool.create_sequenced_task_runner().submit):
+            with pytest.raises(RuntimeError):
+                post(pool.shutdown).result(TIMEOUT)
+        assert pool.submit(lambda: 1).result(TIMEOUT) == 1
+
+
+def test_no_thread_is_left() -> None:
+    # Public contract §8: shutdown joins the workers.
+    before = set(threading.enumerate())
+    with ThreadPool(max_workers=8) as pool:
+        together = threading.Barrier(8)
+        futures = [pool.submit(together.wait, TIMEOUT) for _ in range(8)]
+        assert len({future.result(TIMEOUT) for future in futures}) == 8
+    assert set(threading.enumerate()) == before
+
+
+def test_an_exception_in_the_block_shuts_down_as_well() -> None:
+    # Public contract §8: leaving with ThreadPool(), however.
+    pool = ThreadPool(max_workers=1)
+    with pytest.raises(LookupError), pool:
+        raise LookupError
+    with pytest.raises(ShutdownError):
+        pool.post_task(print)
+
+
+def test_entering_a_pool_that_was_shut_down_is_of_no_use() -> None:
+    # Public contract §8: the end is final.
+    pool = ThreadPool(max_workers=1)
+    pool.shutdown()
+    with pytest.raises(ShutdownError), pool:
+        pool.submit(print)
