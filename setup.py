@@ -8,7 +8,7 @@ from setuptools import Extension, setup
 
 CORE = Path("_core")
 VARIANTS = {
-    "release": (["-O3", "-DNDEBUG"], []),
+    "release": (["-O2", "-DNDEBUG"], []),
     "debug": (["-O0", "-g3", "-D_GLIBCXX_ASSERTIONS"], []),
     "asan": (
         ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"],

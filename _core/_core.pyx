@@ -1,4 +1,4 @@
-# cython: language_level=3, freethreading_compatible=False
+# cython: language_level=3, freethreading_compatible=False, auto_pickle=False, autotestdict=False
 # distutils: language=c++
 """The core of mojo_seq: Cython classes over a C++ engine that knows nothing of Python.
 
@@ -42,15 +42,18 @@ include "signals.pxi"
 include "after_call.pxi"
 include "arguments.pxi"
 include "handle.pxi"
+include "payload.pxi"
 include "message.pxi"
 include "message_pipe.pxi"
 include "data_pipe.pxi"
+include "data_pipe_window.pxi"
 include "shared_buffer.pxi"
 include "platform_handle.pxi"
 include "watcher.pxi"
 include "wait.pxi"
 include "wait_set.pxi"
 include "sequence.pxi"
+include "run_task.pxi"
 include "worker_pool.pxi"
 include "run_loop.pxi"
 include "simple_watcher.pxi"

@@ -49,9 +49,13 @@ class UnknownError(MojoError):
 
 
 class InvalidArgumentError(MojoError, ValueError):
-    """INVALID_ARGUMENT: wrong whatever the state of the system, such as a closed handle."""
+    """INVALID_ARGUMENT: wrong whatever the state of the system, such as a closed handle.
+
+    `index` is the place in a list of what is to blame, where there is one, else None.
+    """
 
     __module__ = "mojo_seq"
+    index = None
     result = Result.INVALID_ARGUMENT
 
 

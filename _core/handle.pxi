@@ -134,6 +134,26 @@ cdef object adopt_dispatcher(Dispatcher* dispatcher):
     return wrap_handle(PlatformHandle, dispatcher)
 
 
+cdef list adopt_dispatchers(vector[Ref[Dispatcher]]* carried, bint owned_by_message):
+    """Makes handles of all the dispatchers that a message carries, and takes them out of it."""
+    cdef list made = []
+    cdef vector[Ref[Dispatcher]] dispatchers
+    cdef size_t i = 0
+    # Out of the message first: making objects may start the garbage collector, which visits it.
+    dispatchers.swap(carried[0])
+    try:
+        while i < dispatchers.size():
+            i += 1
+            handle = adopt_dispatcher(dispatchers[i - 1].Detach())
+            (<Handle>handle)._owned_by_message = owned_by_message
+            made.append(handle)
+    finally:
+        while i < dispatchers.size():  # only if there was no memory
+            dispatchers[i].get().CloseInTransit()
+            i += 1
+    return made
+
+
 cdef list to_handles(object handles):
     """A list of the handles that a caller wants to attach, checked for their Python type."""
     cdef list checked

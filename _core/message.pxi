@@ -9,82 +9,6 @@ cdef enum MessageKind:
     MESSAGE_EMPTY  # its object was taken out
 
 
-@cython.final
-cdef class _LazyObject:
-    """An object on its way, and how to serialize it if it must be."""
-
-    cdef object obj
-    cdef object serializer
-
-
-@cython.final
-cdef class _PayloadView:
-    """The exporter behind the memoryviews of one payload; keeps the bytes alive."""
-
-    cdef Payload* _payload   # owned reference; constant; NULL for an empty payload
-    cdef size_t _nbytes      # constant
-    cdef bint _read_only
-    cdef size_t _exports
-
-    def __dealloc__(self):
-        if self._payload is not NULL:
-            self._payload.Release()
-
-    def __getbuffer__(self, Py_buffer* buffer, int flags):
-        cdef void* data = <void*>self._payload.data() if self._payload is not NULL else <void*>b""
-        PyBuffer_FillInfo(buffer, self, data, self._nbytes, self._read_only, flags)
-        self._exports += 1
-
-    def __releasebuffer__(self, Py_buffer* buffer):
-        self._exports -= 1
-
-
-cdef c_Message* new_message(object payload, str name="payload") except NULL:
-    """A serialized message with a copy of the bytes of `payload`."""
-    cdef Py_buffer view
-    cdef c_Message* message
-    if type(payload) is bytes:
-        return copy_message(PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
-    get_buffer(payload, &view, PyBUF_SIMPLE, name)
-    try:
-        message = copy_message(<const char*>view.buf, view.len)
-    finally:
-        PyBuffer_Release(&view)
-    return message
-
-
-cdef c_Message* copy_message(const char* data, size_t nbytes) except NULL:
-    cdef c_Message* message = allocate_message(nbytes, False)
-    cdef char* target
-    if nbytes > 0:
-        target = <char*>message.payload.get().data()
-        if nbytes > 65536:
-            with nogil:
-                memcpy(target, data, nbytes)
-        else:
-            memcpy(target, data, nbytes)
-    return message
-
-
-cdef c_Message* allocate_message(size_t nbytes, bint zeroed) except NULL:
-    cdef c_Message* message
-    if nbytes > kMaxMessageBytes:
-        raise ResourceExhaustedError(
-            f"a message carries at most {kMaxMessageBytes} bytes, got {nbytes}")
-    message = new c_Message()
-    if nbytes > 0:
-        message.payload = Payload.Allocate(nbytes, zeroed)
-        if message.payload.get() is NULL:
-            DestroyMessage(message)
-            raise ResourceExhaustedError(f"no memory for a message of {nbytes} bytes")
-        message.size = nbytes
-    return message
-
-
-cdef void release_lazy(void* lazy) noexcept nogil:
-    ReleaseLater(lazy)
-
-
 @cython.freelist(64)
 cdef class Message:
     """A message: bytes, or an object that is serialized only if it must be, and handles.
@@ -121,6 +45,9 @@ cdef class Message:
             raise TypeError("a message is made once")
         listed = to_handles(handles)
         message = new_message(payload)
+        if self._message is not NULL:  # made by the iterable or the buffer just now
+            DestroyMessage(message)
+            raise TypeError("a message is made once")
         self._build(message, listed)
 
     @staticmethod
@@ -159,13 +86,19 @@ cdef class Message:
         return message
 
     def __dealloc__(self):
-        if self._lazy is not None:
-            # Not on this stack: the object may hold a message that holds an object, and so on.
-            Py_INCREF(self._lazy)
-            ReleaseLater(<void*>self._lazy)
         if self._message is not NULL:
             self._destroy()
+            self._drop_lazy()
             after_call_in_dealloc()
+
+    cdef int _drop_lazy(self) noexcept:
+        """Gives up the object, but not on this stack: it may hold a message that holds an object,
+        and so on."""
+        if self._lazy is not None:
+            Py_INCREF(self._lazy)
+            ReleaseLater(<void*>self._lazy)
+            self._lazy = None
+        return 0
 
     cdef int _build(self, c_Message* message, list handles) except -1:
         """Takes over a new engine message, attaching the handles; destroys it on failure."""
@@ -270,29 +203,9 @@ cdef class Message:
         if self._handles is None:
             if self._message.dispatchers.empty():
                 return ()
-            self._handles = tuple(self._adopt_handles(True))
+            self._handles = tuple(adopt_dispatchers(&self._message.dispatchers, True))
             self._in_place = True
         return self._handles
-
-    cdef list _adopt_handles(self, bint owned):
-        """Makes handles of the dispatchers in the engine message, in order."""
-        cdef list made = []
-        cdef vector[Ref[Dispatcher]] dispatchers
-        cdef size_t i = 0
-        cdef size_t count = self._message.dispatchers.size()
-        # Out of the message first: making objects may start the garbage collector, which visits it.
-        dispatchers.swap(self._message.dispatchers)
-        try:
-            while i < count:
-                i += 1
-                handle = adopt_dispatcher(dispatchers[i - 1].Detach())
-                (<Handle>handle)._owned_by_message = owned
-                made.append(handle)
-        finally:
-            while i < count:  # only if there was no memory
-                dispatchers[i].get().CloseInTransit()
-                i += 1
-        return made
 
     def take_handles(self):
         """Moves the handles to the caller, as a list.
@@ -310,7 +223,7 @@ cdef class Message:
             for handle in taken:
                 (<Handle>handle)._owned_by_message = False
         else:
-            taken = self._adopt_handles(False)
+            taken = adopt_dispatchers(&self._message.dispatchers, False)
         self._had_handles = len(taken) > 0
         self._in_place = False
         self._handles = ()
@@ -424,8 +337,8 @@ cdef class Message:
         finally:
             self._serializing = False
         self._destroy()
+        self._drop_lazy()
         self._message = made
-        self._lazy = None
         self._kind = MESSAGE_SERIALIZED
         self._handles = tuple(listed) if listed else None
         after_call()
@@ -436,6 +349,7 @@ cdef class Message:
             raise BusyError("the message is being serialized")
         if self._message is not NULL:
             self._destroy()
+            self._drop_lazy()
             self._let_go()
             after_call()
 

@@ -123,6 +123,6 @@ def wait_many(handles, timeout=None):
         if result == c_Result.kOk:
             result = waiter.result()
             ready = waiter.index()
-        return to_result(result), ready, [to_state(waiter.state(i)) for i in range(len(pairs))]
+        return to_result(result), ready, [to_state(waiter.state(i)) for i in range(<size_t>len(pairs))]
     finally:
         del waiter

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 
 EPILOG = """\
-exit codes: 0 finished (what could not be read is listed in the report), 2 wrong arguments,
-130 interrupted with Ctrl-C (the report then covers the files finished until then)."""
+exit codes: 0 finished (what could not be read is listed in the report), 1 out of memory, disk or
+descriptors, 2 wrong arguments, 130 interrupted with Ctrl-C (the report covers what was done)."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,11 +60,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`). Python would complain once more when it
-        # flushes stdout at exit, so point stdout at nothing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
 
 
 if __name__ == "__main__":

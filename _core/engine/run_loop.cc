@@ -15,6 +15,8 @@ bool LoopScheduler::Schedule(Sequence*) {
   return true;
 }
 
+void LoopScheduler::Reschedule(Sequence*) { QueueLoopWake(); }
+
 void LoopScheduler::RunTimers() {
   const Time next = next_timer();
   if (next == kNever || next > Now()) return;
@@ -44,8 +46,9 @@ Result LoopScheduler::AddTimer(Time due, Ref<Sequence> sequence, Task* task,
 }
 
 Task* LoopScheduler::RemoveTimer(const TimerQueue::Key& key) {
+  Ref<Sequence> sequence;  // let go of after the lock
   std::lock_guard<std::mutex> lock(mutex_);
-  Task* const task = timers_.Remove(key);
+  Task* const task = timers_.Remove(key, &sequence);
   next_timer_.store(timers_.next(), std::memory_order_release);
   return task;
 }
@@ -56,11 +59,12 @@ int LoopScheduler::VisitTimers(int (*visit)(Task*, void*), void* arg) {
 }
 
 Task* LoopScheduler::Close() {
+  std::vector<Ref<Sequence>> sequences;  // let go of after the lock
   std::lock_guard<std::mutex> lock(mutex_);
   closing_.store(true, std::memory_order_release);
   next_timer_.store(kNever, std::memory_order_release);
   QueueLoopWake();
-  return timers_.TakeAll();
+  return timers_.TakeAll(&sequences);
 }
 
 // --- RunLoop ---

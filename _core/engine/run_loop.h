@@ -10,6 +10,7 @@ namespace mojo_seq {
 class LoopScheduler : public Scheduler {
  public:
   bool Schedule(Sequence* sequence) override;
+  void Reschedule(Sequence* sequence) override;
 
   // Moves the tasks that are due into the sequence. Only the thread that runs it.
   void RunTimers();

@@ -34,7 +34,9 @@ Result Sequence::Push(Task* task) {
 void Sequence::Requeue(Task* task) {
   std::lock_guard<std::mutex> lock(mutex_);
   AppendLocked(task);
-  if (!scheduled_) scheduled_ = scheduler_->Schedule(this);
+  if (scheduled_) return;
+  scheduler_->Reschedule(this);
+  scheduled_ = true;
 }
 
 Task* Sequence::Pop() {
@@ -77,10 +79,11 @@ TimerQueue::Key TimerQueue::Add(Time due, Ref<Sequence> sequence, Task* task) {
   return key;
 }
 
-Task* TimerQueue::Remove(const Key& key) {
+Task* TimerQueue::Remove(const Key& key, Ref<Sequence>* sequence) {
   auto it = timers_.find(key);
   if (it == timers_.end()) return nullptr;
   Task* const task = it->second.task;
+  *sequence = std::move(it->second.sequence);
   timers_.erase(it);
   return task;
 }
@@ -101,9 +104,10 @@ int TimerQueue::VisitTasks(int (*visit)(Task*, void*), void* arg) {
   return 0;
 }
 
-Task* TimerQueue::TakeAll() {
+Task* TimerQueue::TakeAll(std::vector<Ref<Sequence>>* sequences) {
   Task* all = nullptr;
   for (auto it = timers_.rbegin(); it != timers_.rend(); ++it) {
+    sequences->push_back(std::move(it->second.sequence));
     it->second.task->next = all;
     all = it->second.task;
   }

@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "event.h"
 #include "live_count.h"
@@ -35,8 +36,10 @@ struct Task {
 // Decides which thread runs a sequence.
 class Scheduler : public RefCounted {
  public:
-  // Both under the sequence's lock: it has become ready. False: shut down, nothing was done.
+  // Under the sequence's lock: it has become ready. False: shut down, nothing was done.
   virtual bool Schedule(Sequence* sequence) = 0;
+  // The same for a task that was accepted before a shutdown: never refused.
+  virtual void Reschedule(Sequence* sequence) = 0;
   bool closing() const { return closing_.load(std::memory_order_acquire); }
 
  protected:
@@ -91,6 +94,7 @@ class Sequence : public RefCounted {
   Task* tail_ = nullptr;
   const Ref<Scheduler> scheduler_;
   Sequence* next_ready_ = nullptr;  // the pool's mutex
+  bool running_ = false;            // the pool's mutex: a thread has it
   bool waited_for_ = false;         // the pool's mutex: counted as what a shutdown waits for
   LiveCounter<Kind::kSequence> counter_;
 };
@@ -107,11 +111,13 @@ class TimerQueue {
   ~TimerQueue();
 
   Key Add(Time due, Ref<Sequence> sequence, Task* task);
-  Task* Remove(const Key& key);  // null: no longer here
+  // What becomes of a sequence without its timer is none of the scheduler's business: the caller
+  // lets go of it with no lock held. Null: no longer here.
+  Task* Remove(const Key& key, Ref<Sequence>* sequence);
   Time next() const { return timers_.empty() ? kNever : timers_.begin()->first.first; }
   // Takes the first that is due. False: none is.
   bool TakeDue(Time now, Ref<Sequence>* sequence, Task** task);
-  Task* TakeAll();
+  Task* TakeAll(std::vector<Ref<Sequence>>* sequences);
   int VisitTasks(int (*visit)(Task* task, void* arg), void* arg);
 
  private:

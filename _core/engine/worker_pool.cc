@@ -45,12 +45,28 @@ void WorkerPool::WakeOneLocked() {
   if (worker->wake_->Set()) QueueWake(Ref<Event>(worker->wake_));
 }
 
+void WorkerPool::PassOnLocked() {
+  // Somebody must take what is ready, and somebody has to keep an eye on the clock.
+  if (ready_count_ > 0 || (timers_.next() != kNever && !timekeeper_)) WakeOneLocked();
+}
+
+void WorkerPool::ScheduleLocked(Sequence* sequence) {
+  // A thread that found it empty has yet to say so: then Finish will see that it is not.
+  if (sequence->running_) return;
+  PushReadyLocked(sequence);
+  WakeOneLocked();
+}
+
 bool WorkerPool::Schedule(Sequence* sequence) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (closing()) return false;
-  PushReadyLocked(sequence);
-  WakeOneLocked();
+  ScheduleLocked(sequence);
   return true;
+}
+
+void WorkerPool::Reschedule(Sequence* sequence) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  ScheduleLocked(sequence);
 }
 
 bool WorkerPool::WantsThread() {
@@ -73,12 +89,17 @@ void WorkerPool::AddThread() {
 }
 
 void WorkerPool::ThreadFailed() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  --threads_;
-  --searching_;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    --threads_;
+    --searching_;
+    PassOnLocked();
+  }
+  FlushWakes();
 }
 
 void WorkerPool::RunTimers() {
+  std::lock_guard<std::mutex> timer_lock(timer_mutex_);
   for (;;) {
     Ref<Sequence> sequence;
     Task* task;
@@ -90,7 +111,7 @@ void WorkerPool::RunTimers() {
       --delayed_;
     }
     // Outside our lock: the sequence's comes first in the order. If the pool was closed in
-    // between, the sequence keeps the task and drops it when it dies.
+    // between, the thread that runs the sequence drops the task.
     sequence->Requeue(task);
   }
 }
@@ -102,12 +123,12 @@ Ref<Sequence> WorkerPool::TakeLocked(Worker* worker) {
   if (worker->searching_) --searching_;
   worker->searching_ = false;
   ++running_;
+  sequence->running_ = true;
   sequence->waited_for_ =
       sequence->traits().shutdown != ShutdownBehavior::kContinue || MustSkip(*sequence);
   if (sequence->waited_for_) ++running_waited_;
   if (sequence->traits().may_block) ++running_may_block_;
-  // Others may have relied on us to look; and somebody has to keep an eye on the clock.
-  if (ready_count_ > 0 || (timers_.next() != kNever && !timekeeper_)) WakeOneLocked();
+  PassOnLocked();
   return sequence;
 }
 
@@ -143,6 +164,9 @@ Ref<Sequence> WorkerPool::Next(Worker* worker) {
     --searching_;
     if (closing() || threads_ > ThreadLimitLocked()) {
       --threads_;
+      PassOnLocked();
+      lock.unlock();
+      FlushWakes();
       return nullptr;
     }
     worker->wake_->Reset();
@@ -171,6 +195,7 @@ void WorkerPool::Finish(Ref<Sequence> sequence) {
   std::lock_guard<std::mutex> sequence_lock(sequence->mutex_);
   std::lock_guard<std::mutex> lock(mutex_);
   --running_;
+  sequence->running_ = false;
   if (sequence->traits().may_block) --running_may_block_;
   if (sequence->waited_for_) --running_waited_;
   if (sequence->head_) {
@@ -199,14 +224,16 @@ Result WorkerPool::AddTimer(Time due, Ref<Sequence> sequence, Task* task, TimerQ
 }
 
 Task* WorkerPool::RemoveTimer(const TimerQueue::Key& key) {
+  Ref<Sequence> sequence;  // let go of after the lock
   std::lock_guard<std::mutex> lock(mutex_);
-  Task* const task = timers_.Remove(key);
+  Task* const task = timers_.Remove(key, &sequence);
   if (task) --delayed_;
   next_timer_.store(timers_.next(), std::memory_order_release);
   return task;
 }
 
 Task* WorkerPool::Close() {
+  std::vector<Ref<Sequence>> sequences;  // let go of after the lock
   std::lock_guard<std::mutex> lock(mutex_);
   closing_.store(true, std::memory_order_release);
   for (Worker* worker : idle_) {
@@ -214,7 +241,7 @@ Task* WorkerPool::Close() {
   }
   delayed_ = 0;
   next_timer_.store(kNever, std::memory_order_release);
-  return timers_.TakeAll();
+  return timers_.TakeAll(&sequences);
 }
 
 void WorkerPool::TellDrainedLocked() {

@@ -3,6 +3,8 @@
 // The threads are the embedder's; each calls Next in a loop. Waking a sleeping thread is the
 // expensive part, so one is woken only if no other is already looking for work, and a thread looks
 // around for a moment before it sleeps.
+//
+// Lock order: the timer mutex, a sequence's mutex, the pool's.
 #pragma once
 
 #include <vector>
@@ -34,6 +36,7 @@ class WorkerPool : public Scheduler {
   };
 
   bool Schedule(Sequence* sequence) override;
+  void Reschedule(Sequence* sequence) override;
 
   // True once for each thread that ought to be started now; it must then call Next, or
   // ThreadFailed if it could not be started. One thread more than are busy is kept ready, so that
@@ -69,10 +72,13 @@ class WorkerPool : public Scheduler {
 
   bool IsDrainedLocked() const { return closing() && ready_count_ == 0 && running_waited_ == 0; }
   size_t ThreadLimitLocked() const;
+  void ScheduleLocked(Sequence* sequence);
   void PushReadyLocked(Sequence* sequence);
   Ref<Sequence> PopReadyLocked();
   // Wakes a sleeping thread if nobody is looking for work.
   void WakeOneLocked();
+  // The calling thread was looking for work, and no longer does: others may have relied on it.
+  void PassOnLocked();
   void TellDrainedLocked();
   void AddThreadLocked();
   Ref<Sequence> TakeLocked(Worker* worker);
@@ -80,6 +86,7 @@ class WorkerPool : public Scheduler {
   void RunTimers();
 
   const size_t max_workers_;
+  std::mutex timer_mutex_;  // held while due timers are moved: two threads would mix up their order
   std::mutex mutex_;
   struct { Sequence* head = nullptr; Sequence* tail = nullptr; } ready_[kPriorities];  // mutex_
   std::atomic<size_t> ready_count_{0};  // written under mutex_; spinners read it

@@ -23,6 +23,7 @@ from functools import partial
 from types import FrameType
 
 from mojo_seq import (
+    ResourceExhaustedError,
     Result,
     RunLoop,
     SequencedTaskRunner,
@@ -54,12 +55,25 @@ def main(paths: list[str], workers: int, *, as_json: bool) -> int:
             print(f"error: {path!r}: {explain(error)}", file=sys.stderr)
             return 2
     paths = distinct_roots(paths)
-    with closing(Ledger()) as ledger:
-        with closing(make_progress(paths)) as progress:
-            Demo(paths, workers, ledger, progress).run()
-        output = write_json if as_json else print_report
+    try:
+        with closing(Ledger()) as ledger:
+            with closing(make_progress(paths)) as progress:
+                Demo(paths, workers, ledger, progress).run()
+            return _print(ledger, paths, workers, as_json=as_json)
+    except (ResourceExhaustedError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _print(ledger: Ledger, paths: list[str], workers: int, *, as_json: bool) -> int:
+    output = write_json if as_json else print_report
+    try:
         output(ledger, paths, workers, sys.stdout)
-        return 130 if ledger.interrupted else 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`). Python will flush stdout once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 130 if ledger.interrupted else 0
 
 
 class Demo:
@@ -131,7 +145,7 @@ class Demo:
 
     def _on_failure(self, error: TaskError) -> None:
         """A defect, on whatever sequence: stop everything and let `run` raise it."""
-        self._failure = error.exception
+        self._failure = self._failure or error.exception  # the first one; others follow from it
         self._cancelled.set()
         self._loop.task_runner.post_task(self._loop.quit)
 

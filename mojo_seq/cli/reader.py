@@ -33,7 +33,7 @@ from mojo_seq.cli.records import from_message, to_message
 from mojo_seq.cli.walk import Problem, explain, walk
 from mojo_seq.cli.worker import Figures, Part
 
-CAPACITY = 1024 * 1024  # of each lane's data pipe
+CAPACITY = 2 * 1024 * 1024  # of each lane's data pipe
 CHUNK = CAPACITY // 4  # read at a time: the worker computes on one while we read the next
 UNANSWERED = 256  # files that a lane may be ahead of its worker
 EXCESS = 16 * 1024 * 1024  # bytes: read at most so many more than the size that a file had

@@ -77,7 +77,7 @@ class Worker:
         for nbytes, ended in parts:
             part = data[start : start + nbytes]
             start += nbytes
-            self._sha256.update(part)
+            self._sha256.update(part.data)
             self._histogram += np.bincount(part, minlength=256)
             if ended:
                 size = int(self._histogram.sum())

@@ -47,9 +47,7 @@ class SequencedTaskRunner(ABC):
         """Runs `fn(*args)` on this sequence, `delay` seconds from now at the earliest."""
 
     @abstractmethod
-    def post_task_and_reply(
-        self, task: Callable[[], T], reply: Callable[[T], object]
-    ) -> None:
+    def post_task_and_reply(self, task: Callable[[], T], reply: Callable[[T], object]) -> None:
         """Runs `task()` here, then `reply(result)` on the calling sequence."""
 
     @abstractmethod

@@ -7,14 +7,15 @@ import json
 import subprocess
 import sysconfig
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-DemoJson = Any
-Run = Any
+DemoJson = Callable[..., dict[str, Any]]
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def sha256sums(root: str, pattern: str) -> dict[str, str]:
@@ -56,7 +57,9 @@ def test_any_number_of_workers_gives_the_same_results(
     }
 
 
-@pytest.mark.parametrize("nbytes", [0, 1, 262_143, 262_144, 1_048_575, 1_048_576, 1_048_577])
+@pytest.mark.parametrize(
+    "nbytes", [0, 1, 524_287, 524_288, 524_289, 2_097_151, 2_097_152, 2_097_153]
+)
 def test_sizes_around_those_of_chunks_and_pipes(
     demo_json: DemoJson, tmp_path: Path, nbytes: int
 ) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-DemoJson = Any
-Run = Any
+DemoJson = Callable[..., dict[str, Any]]
+Run = Callable[..., subprocess.CompletedProcess[str]]
 SparseFile = Callable[[str, int], Path]
 
 
@@ -176,6 +176,37 @@ def test_a_reader_of_the_output_that_goes_away(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert done.stdout == "{"
     assert "Error" not in done.stderr and "Traceback" not in done.stderr
+
+
+def test_too_few_descriptors_for_so_many_workers(tmp_path: Path) -> None:
+    command = f"ulimit -n 30; {sys.executable} -m mojo_seq demo {tmp_path} --workers 64"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("when", ["start", "request"])
+def test_a_defect_ends_the_demo_with_its_traceback(tmp_path: Path, when: str) -> None:
+    (tmp_path / "file").write_bytes(b"1")
+    script = f"""if True:
+        import sys
+        from mojo_seq.cli import demo
+        class Broken(demo.Worker):
+            def __init__(self, pipe):
+                if {when!r} == "start":
+                    raise LookupError("a defect")
+                super().__init__(pipe)
+            def _on_message(self, message):
+                raise LookupError("a defect")
+        demo.Worker = Broken
+        demo.main([{str(tmp_path)!r}], 2, as_json=False)
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "LookupError: a defect"
+    assert done.stdout == ""
 
 
 def test_output_that_cannot_draw_blocks(run_demo: Run, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_files_and_problems_come_back_in_their_order(ledger: Ledger) -> None:
     files = [record(f"file {n} \udcff", b"%d" % n) for n in range(5)]
     problems = [{"path": f"p{n}", "kind": "unreadable", "reason": "why"} for n in range(5)]
     for file, problem in zip(files, problems, strict=True):
-        ledger.add_file(file)
+        ledger.add_files([file])
         ledger.add_problem(problem)
     assert list(ledger.records(problems=False)) == files
     assert list(ledger.records(problems=True)) == problems
@@ -38,7 +38,7 @@ def test_files_and_problems_come_back_in_their_order(ledger: Ledger) -> None:
     ("entropy", "number"), [(0.0, 0), (0.4999, 0), (0.5, 1), (7.49, 14), (7.5, 15), (8.0, 15)]
 )
 def test_bins_of_entropy(ledger: Ledger, entropy: float, number: int) -> None:
-    ledger.add_file(record("a", b"123", entropy))
+    ledger.add_files([record("a", b"123", entropy)])
     assert ledger.bin_files == [int(n == number) for n in range(16)]
     assert ledger.bin_bytes == [3 * int(n == number) for n in range(16)]
 
@@ -46,11 +46,11 @@ def test_bins_of_entropy(ledger: Ledger, entropy: float, number: int) -> None:
 def test_duplicates_are_sorted_by_waste(ledger: Ledger) -> None:
     contents = {"small": b"s", "large": b"l" * 100, "single": b"x" * 1000, "many": b"m" * 40}
     for copy in range(2):
-        ledger.add_file(record(f"small{2 - copy}", contents["small"]))
-        ledger.add_file(record(f"large{copy}", contents["large"]))
+        ledger.add_files([record(f"small{2 - copy}", contents["small"])])
+        ledger.add_files([record(f"large{copy}", contents["large"])])
     for copy in range(5):
-        ledger.add_file(record(f"many{copy}", contents["many"]))
-    ledger.add_file(record("single", contents["single"]))
+        ledger.add_files([record(f"many{copy}", contents["many"])])
+    ledger.add_files([record("single", contents["single"])])
     groups = ledger.duplicates()
     assert [(group.paths[0], group.wasted) for group in groups] == [
         ("many0", 160),
@@ -62,13 +62,13 @@ def test_duplicates_are_sorted_by_waste(ledger: Ledger) -> None:
 
 def test_equal_beginnings_of_digests_are_not_equal_digests(ledger: Ledger) -> None:
     for number in range(3):
-        ledger.add_file({**record(f"{number}"), "sha256": "ab" * 8 + f"{number:048}"})
+        ledger.add_files([{**record(f"{number}"), "sha256": "ab" * 8 + f"{number:048}"}])
     assert ledger.duplicates() == []
 
 
 def test_speed_needs_time(ledger: Ledger) -> None:
     assert ledger.mb_per_second == 0.0
-    ledger.add_file(record("a", bytes(1000)))
+    ledger.add_files([record("a", bytes(1000))])
     ledger.finish(interrupted=True)
     assert ledger.interrupted
     assert ledger.mb_per_second == pytest.approx(1000 / 1e6 / ledger.seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -10,86 +11,96 @@ import pytest
 
 from mojo_seq import (
     DataPipeConsumerHandle,
+    MessagePipeHandle,
     PeerClosedError,
     RunLoop,
-    ShouldWaitError,
     create_message_pipe,
 )
 from mojo_seq.cli import reader
-from mojo_seq.cli.reader import CAPACITY, FILES_PER_WORKER, Reader
+from mojo_seq.cli.reader import CAPACITY, CHUNK, UNANSWERED, Reader
 from mojo_seq.cli.records import from_message, to_message
+from mojo_seq.cli.worker import Part
+
+
+class WorkerByHand:
+    """Takes requests and answers them when the test says so."""
+
+    def __init__(self, pipe: MessagePipeHandle) -> None:
+        self.pipe = pipe
+        with pipe.read() as message:
+            (stream,) = message.take_handles()
+        assert isinstance(stream, DataPipeConsumerHandle)
+        self.stream = stream
+        self.nbytes = 0  # of the current file
+
+    def requests(self) -> list[list[Part]]:
+        try:
+            return [from_message(message) for message in self.pipe.read_batch()]
+        except PeerClosedError:
+            return []
+
+    def answer(self, parts: list[Part]) -> None:
+        figures = []
+        for nbytes, ended in parts:
+            assert self.stream.discard(nbytes, all_or_none=True) == nbytes
+            self.nbytes += nbytes
+            if ended:
+                figures.append((self.nbytes, f"{self.nbytes:064x}", 1.5))
+                self.nbytes = 0
+        self.pipe.write_message(to_message(figures))
 
 
 class Bench:
-    """A reader on a run loop that runs only when the test says so, and a worker by hand."""
+    """A reader on a run loop that runs only when the test says so, with workers by hand."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, workers: int = 1) -> None:
         self.cancelled = False
-        self.worker, near = create_message_pipe()
         self.results, listener = create_message_pipe()
+        pipes = [create_message_pipe() for _ in range(workers)]
+        near_ends = [near for near, _ in pipes]
         self.readers: list[Reader] = []
         self._loop = RunLoop()
 
         def start() -> None:
-            self.readers.append(Reader([str(root)], [near], listener, lambda: self.cancelled))
+            self.readers.append(Reader([str(root)], near_ends, listener, lambda: self.cancelled))
 
         self._loop.task_runner.post_task(start)
         self.run()
+        self.workers = [WorkerByHand(far) for _, far in pipes]
 
     def run(self) -> None:
         self._loop.run_until_idle()
 
-    def requests(self) -> dict[int, DataPipeConsumerHandle]:
-        """The jobs that have arrived, and what they are to be read from; none after the last."""
-        found: dict[int, DataPipeConsumerHandle] = {}
-        try:
-            messages = self.worker.read_batch()
-        except PeerClosedError:
-            return found
-        for message in messages:
-            with message:
-                (consumer,) = message.take_handles()
-                assert isinstance(consumer, DataPipeConsumerHandle)
-                found[int.from_bytes(bytes(message))] = consumer
-        return found
-
-    def drain(self, consumer: DataPipeConsumerHandle) -> int:
-        """Read to the end, letting the reader run in between; the number of bytes."""
-        nbytes = 0
-        with consumer:
-            while True:
-                try:
-                    nbytes += consumer.discard(CAPACITY)
-                except ShouldWaitError:
-                    self.run()
-                except PeerClosedError:
-                    return nbytes
-
-    def reply(self, job: int, nbytes: int) -> None:
-        record = {"job": job, "nbytes": nbytes, "sha256": f"{job:064x}", "entropy": 1.5}
-        self.worker.write_message(to_message(record))
-        self.run()
-
     def serve_all(self) -> None:
-        while requests := self.requests():
-            for job, consumer in requests.items():
-                self.reply(job, self.drain(consumer))
+        """Let every worker answer until nothing more comes."""
+        busy = True
+        while busy:
+            busy = False
+            for worker in self.workers:
+                for parts in worker.requests():
+                    worker.answer(parts)
+                    busy = True
+            self.run()
 
     def outcomes(self) -> list[dict[str, Any]]:
         """What the listener was told; the pipe must be closed by now."""
-        found = []
+        found: list[dict[str, Any]] = []
         with pytest.raises(PeerClosedError):
             while True:
-                content = from_message(self.results.read())
-                if "progress" not in content:
-                    found.append(content)
+                match from_message(self.results.read()):
+                    case {"files": files}:
+                        found.extend({"file": file} for file in files)
+                    case {"problem": problem}:
+                        found.append({"problem": problem})
         return found
 
     def __enter__(self) -> Bench:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.worker.close()
+        for worker in self.workers:
+            worker.pipe.close()
+            worker.stream.close()
         self.results.close()
 
 
@@ -97,55 +108,84 @@ def changed(path: Path, reason: str) -> dict[str, Any]:
     return {"problem": {"path": str(path), "kind": "changed", "reason": reason}}
 
 
-def test_files_become_requests_and_replies_become_outcomes(tmp_path: Path) -> None:
+def test_files_become_parts_and_replies_become_outcomes(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
     with Bench(tmp_path) as bench:
-        ((job, consumer),) = bench.requests().items()
-        assert consumer.read() == b"12345"
-        assert consumer.query_signals_state().peer_closed
-        consumer.close()
-        bench.reply(job, 5)
-        figures = {"size": 5, "sha256": f"{job:064x}", "entropy": 1.5}
+        (worker,) = bench.workers
+        assert worker.requests() == [[(5, True)]]
+        assert worker.stream.read(5, peek=True) == b"12345"
+        worker.answer([(5, True)])
+        bench.run()
+        figures = {"size": 5, "sha256": f"{5:064x}", "entropy": 1.5}
         assert bench.outcomes() == [{"file": {"path": str(tmp_path / "file"), **figures}}]
 
 
-def test_no_more_files_in_flight_than_the_worker_has_slots(tmp_path: Path) -> None:
+def test_a_large_file_comes_in_chunks_as_there_is_room(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(2 * CAPACITY + 5))
+    with Bench(tmp_path) as bench:
+        (worker,) = bench.workers
+        requests = worker.requests()
+        assert requests == [[(CHUNK, False)]] * (CAPACITY // CHUNK)
+        assert worker.stream.query() == CAPACITY
+        for parts in requests:
+            worker.answer(parts)
+            bench.run()
+        assert worker.stream.query() == CAPACITY  # refilled, chunk by chunk
+        bench.serve_all()
+        (outcome,) = bench.outcomes()
+        assert outcome["file"]["size"] == 2 * CAPACITY + 5
+
+
+def test_small_files_share_a_request(tmp_path: Path) -> None:
     for number in range(100):
+        (tmp_path / f"{number}").write_bytes(bytes(number))
+    with Bench(tmp_path) as bench:
+        (worker,) = bench.workers
+        (parts,) = worker.requests()
+        assert sorted(parts) == [(0, True), *((nbytes, True) for nbytes in range(1, 100))]
+        worker.answer(parts)
+        bench.run()
+        assert sorted(o["file"]["size"] for o in bench.outcomes()) == list(range(100))
+
+
+def test_the_reader_gets_only_so_far_ahead_of_a_worker(tmp_path: Path) -> None:
+    for number in range(3 * UNANSWERED):
         (tmp_path / f"{number}").touch()
     with Bench(tmp_path) as bench:
-        most, jobs = 0, 0
-        while requests := bench.requests():
-            most = max(most, len(requests))
-            for job, consumer in requests.items():
-                consumer.close()
-                jobs += 1
-                bench.reply(job, 0)
-        assert (most, jobs) == (FILES_PER_WORKER, 100)
-        assert len(bench.outcomes()) == 100
+        (worker,) = bench.workers
+        for _ in range(3):
+            requests = worker.requests()
+            assert sum(map(len, requests)) == UNANSWERED
+            bench.run()
+            assert worker.requests() == []
+            for parts in requests:
+                worker.answer(parts)
+            bench.run()
+        assert len(bench.outcomes()) == 3 * UNANSWERED
 
 
-def test_a_full_pipe_stops_the_file_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("1", "2"):
-        (tmp_path / name).write_bytes(bytes(3 * CAPACITY))
-    with Bench(tmp_path) as bench:
-        (slow_job, slow), (job, other) = bench.requests().items()
-        assert slow.query() == CAPACITY
-        assert bench.drain(other) == 3 * CAPACITY
-        bench.reply(job, 3 * CAPACITY)
-        assert slow.query() == CAPACITY  # it had to wait, and has
-        assert bench.drain(slow) == 3 * CAPACITY
-        bench.reply(slow_job, 3 * CAPACITY)
-        assert len(bench.outcomes()) == 2
+def test_a_slow_worker_stops_nobody_else(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}").write_bytes(bytes(2 * CAPACITY))
+    with Bench(tmp_path, workers=2) as bench:
+        slow, fast = bench.workers
+        bench.workers = [fast]
+        bench.serve_all()
+        assert slow.stream.query() == CAPACITY  # it has its first file, and had to wait with it
+        bench.workers = [slow, fast]
+        bench.serve_all()
+        assert [o["file"]["size"] for o in bench.outcomes()] == [2 * CAPACITY] * 4
 
 
-@pytest.mark.parametrize("after", [0, CAPACITY, 3 * CAPACITY - 1, 3 * CAPACITY + 1, 5 * CAPACITY])
+@pytest.mark.parametrize(
+    "after", [0, 1, CAPACITY, 3 * CAPACITY - 1, 3 * CAPACITY + 1, 5 * CAPACITY]
+)
 def test_a_file_that_changes_its_size_while_read(tmp_path: Path, after: int) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(3 * CAPACITY))
     with Bench(tmp_path) as bench:
-        ((job, consumer),) = bench.requests().items()
-        os.truncate(path, after)  # the first window is full, the file still open
-        bench.reply(job, bench.drain(consumer))
+        os.truncate(path, after)  # the pipe is full, the file still open
+        bench.serve_all()
         reason = f"size went from {3 * CAPACITY} to {after} bytes while it was read"
         assert bench.outcomes() == [changed(path, reason)]
 
@@ -154,35 +194,52 @@ def test_a_file_that_is_rewritten_while_read(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(2 * CAPACITY))
     with Bench(tmp_path) as bench:
-        ((job, consumer),) = bench.requests().items()
         with path.open("r+b") as file:
             file.write(b"x")
         os.utime(path, (1, 1))  # however coarse the clock of the file system
-        bench.reply(job, bench.drain(consumer))
+        bench.serve_all()
         assert bench.outcomes() == [changed(path, "modified while it was read")]
 
 
 def test_a_file_that_grows_as_fast_as_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "GROWTH_LIMIT", 4 * CAPACITY)
+    monkeypatch.setattr(reader, "EXCESS", 2 * CAPACITY)
     path = tmp_path / "file"
-    path.write_bytes(bytes(CAPACITY))
-    size = CAPACITY
+    size = CAPACITY + 1
+    path.write_bytes(bytes(size))
     with Bench(tmp_path) as bench:
-        ((job, consumer),) = bench.requests().items()
-        nbytes = 0
-        with consumer:
-            while not consumer.query_signals_state().peer_closed:
-                size += 2 * CAPACITY
-                os.truncate(path, size)
-                nbytes += consumer.discard(CAPACITY)
-                bench.run()
-            nbytes += consumer.discard(CAPACITY)
-        assert nbytes <= 7 * CAPACITY
-        bench.reply(job, nbytes)
-        reason = f"size went from {CAPACITY} to {size} bytes while it was read"
-        assert bench.outcomes() == [changed(path, reason)]
+        (worker,) = bench.workers
+        rounds = 0
+        while requests := worker.requests():
+            size += 2 * CAPACITY
+            os.truncate(path, size)
+            for parts in requests:
+                worker.answer(parts)
+            bench.run()
+            rounds += 1
+        assert rounds <= 6
+        (outcome,) = bench.outcomes()
+        assert outcome["problem"]["reason"].startswith(f"size went from {CAPACITY + 1} to ")
+
+
+def test_a_file_of_unknown_size_that_never_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "EXCESS", CHUNK)
+    monkeypatch.setattr(reader, "walk", lambda roots: iter(["/dev/zero"]))
+    monkeypatch.setattr(stat, "S_ISREG", lambda mode: True)  # like a file in /proc
+    with Bench(tmp_path) as bench:
+        bench.serve_all()
+        reason = "size is 0 bytes, but there was no end while it was read"
+        assert bench.outcomes() == [changed(Path("/dev/zero"), reason)]
+
+
+def test_a_read_that_fails_spoils_only_its_own_file(tmp_path: Path) -> None:
+    with Bench(Path("/proc/self/mem")) as bench:
+        bench.serve_all()
+        (outcome,) = bench.outcomes()
+    assert outcome["problem"]["reason"] == os.strerror(5)
 
 
 def test_a_file_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,13 +274,12 @@ def test_a_file_that_became_a_fifo_after_the_walk(
 def test_cancelling_closes_everything_at_once(tmp_path: Path) -> None:
     for number in range(10):
         (tmp_path / f"{number}").write_bytes(bytes(2 * CAPACITY))
-    with Bench(tmp_path) as bench:
-        consumers = list(bench.requests().values())
+    with Bench(tmp_path, workers=3) as bench:
         bench.cancelled = True
-        consumers[0].discard(CAPACITY)  # room, so the reader gets its turn
+        for worker in bench.workers:
+            worker.answer(worker.requests()[0])  # room, so the reader gets its turn
         bench.run()
-        for consumer in consumers:
-            assert consumer.query_signals_state().peer_closed
-            consumer.close()
-        assert bench.worker.query_signals_state().peer_closed
+        for worker in bench.workers:
+            assert worker.stream.query_signals_state().peer_closed
+            assert worker.pipe.query_signals_state().peer_closed
         assert bench.outcomes() == []

@@ -38,7 +38,7 @@ def ledger() -> Iterator[Ledger]:
         for number in range(60):
             digest = f"{number // 3:064x}"
             file = {"path": f"/root/{number}", "size": 10**number if number < 15 else 1}
-            ledger.add_file({**file, "sha256": digest, "entropy": number / 7.5})
+            ledger.add_files([{**file, "sha256": digest, "entropy": number / 7.5}])
             reason = {"path": f"/root/p{number}", "kind": "unreadable", "reason": "No reason"}
             ledger.add_problem(reason)
         ledger.finish(interrupted=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,29 +15,38 @@ from mojo_seq import (
     create_data_pipe,
     create_message_pipe,
 )
-from mojo_seq.cli.records import from_message
-from mojo_seq.cli.worker import CHUNK, Worker, entropy
+from mojo_seq.cli.records import from_message, to_message
+from mojo_seq.cli.worker import Figures, Part, Worker, entropy
+
+CAPACITY = 10_000
 
 
 class Bench:
     """A worker on a run loop that runs only when the test says so."""
 
     def __init__(self) -> None:
+        self.pipe: MessagePipeHandle
         self.pipe, far = create_message_pipe()
+        self.stream: DataPipeProducerHandle
+        self.stream, consumer = create_data_pipe(CAPACITY)
         self.workers: list[Worker] = []
         self._loop = RunLoop()
         self._loop.task_runner.post_task(lambda: self.workers.append(Worker(far)))
+        self.pipe.write(b"", [consumer])
         self.run()
 
     def run(self) -> None:
         self._loop.run_until_idle()
 
-    def request(self, job: int, capacity: int = 4 * CHUNK) -> DataPipeProducerHandle:
-        producer, consumer = create_data_pipe(capacity)
-        self.pipe.write(job.to_bytes(8), [consumer])
-        return producer
+    def request(self, data: bytes, parts: list[Part], *, serialized: bool = False) -> None:
+        assert self.stream.write(data, all_or_none=True) == len(data)
+        message = to_message(parts)
+        if serialized:
+            message.serialize()
+        self.pipe.write_message(message)
+        self.run()
 
-    def replies(self) -> list[dict[str, Any]]:
+    def replies(self) -> list[list[Figures]]:
         return [from_message(message) for message in self.pipe.read_batch()]
 
 
@@ -47,98 +55,77 @@ def bench() -> Iterator[Bench]:
     bench = Bench()
     yield bench
     bench.pipe.close()
+    bench.stream.close()
     bench.run()
 
 
-def write_all(bench: Bench, producer: DataPipeProducerHandle, data: bytes) -> None:
-    """Write through a pipe that may be smaller, letting the worker run in between."""
-    while data:
-        data = data[producer.write(data) :]
-        bench.run()
-    producer.close()
-    bench.run()
-
-
-@pytest.mark.parametrize("nbytes", [0, 1, 4095, CHUNK, CHUNK + 1, 10 * CHUNK + 7])
-def test_the_reply_holds_digest_size_and_entropy(bench: Bench, nbytes: int) -> None:
-    data = np.random.default_rng(nbytes).bytes(nbytes)
-    write_all(bench, bench.request(7, capacity=2 * CHUNK), data)
-    (reply,) = bench.replies()
+def figures(data: bytes) -> Figures:
     counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
-    assert reply == {
-        "job": 7,
-        "nbytes": nbytes,
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "entropy": pytest.approx(entropy(counts)),
-    }
+    return len(data), hashlib.sha256(data).hexdigest(), entropy(counts)
 
 
-def test_no_reply_before_the_stream_has_ended(bench: Bench) -> None:
-    with bench.request(1) as producer:
-        producer.write(b"not all yet")
-        bench.run()
-        assert bench.replies() == []
+@pytest.mark.parametrize("nbytes", [0, 1, 4095, CAPACITY])
+def test_a_file_in_one_part(bench: Bench, nbytes: int) -> None:
+    data = np.random.default_rng(nbytes).bytes(nbytes)
+    bench.request(data, [(nbytes, True)])
+    assert bench.replies() == [[figures(data)]]
+
+
+def test_a_file_in_many_requests(bench: Bench) -> None:
+    data = np.random.default_rng(1).bytes(10 * 7001)
+    for start in range(0, len(data), 7001):
+        bench.request(data[start : start + 7001], [(7001, False)])
+    assert bench.replies() == [[]] * 10
+    bench.request(b"", [(0, True)])  # only now it is known that this was the end
+    assert bench.replies() == [[figures(data)]]
+
+
+def test_many_files_in_one_request(bench: Bench) -> None:
+    files = [b"", b"a", b"bb", b"", b"c" * 5000]
+    bench.request(b"".join(files) + b"next", [*((len(f), True) for f in files), (4, False)])
+    bench.request(b" file", [(5, True), (0, True)])
+    assert bench.replies() == [list(map(figures, files)), [figures(b"next file"), figures(b"")]]
+
+
+def test_bytes_of_later_requests_are_left_in_the_pipe(bench: Bench) -> None:
+    bench.stream.write(b"onetwo")
+    bench.pipe.write_message(to_message([(3, True)]))
     bench.run()
-    assert [reply["job"] for reply in bench.replies()] == [1]
+    assert bench.replies() == [[figures(b"one")]]
+    bench.request(b"", [(3, True)])
+    assert bench.replies() == [[figures(b"two")]]
 
 
-def test_streams_are_interleaved(bench: Bench) -> None:
-    producers = [bench.request(job) for job in range(10)]
-    for part in range(5):
-        for job, producer in enumerate(producers):
-            producer.write(b"%d" % job * (part + 1))
-            bench.run()
-    for producer in reversed(producers):
-        producer.close()
-        bench.run()
-    replies = bench.replies()
-    assert [reply["job"] for reply in replies] == list(range(9, -1, -1))
-    for reply in replies:
-        expected = hashlib.sha256(b"%d" % reply["job"] * 15).hexdigest()
-        assert (reply["nbytes"], reply["sha256"]) == (15, expected)
-
-
-def test_a_full_pipe_is_emptied_piece_by_piece(bench: Bench) -> None:
-    producer = bench.request(1, capacity=4 * CHUNK)
-    assert producer.write(bytes(5 * CHUNK)) == 4 * CHUNK
-    bench.run()
-    assert producer.write(bytes(5 * CHUNK)) == 4 * CHUNK  # all of it had been taken
-    producer.close()
-    bench.run()
-    (reply,) = bench.replies()
-    assert reply["nbytes"] == 8 * CHUNK
+def test_requests_can_come_as_bytes(bench: Bench) -> None:
+    bench.request(b"data", [(4, True)], serialized=True)
+    assert bench.replies() == [[figures(b"data")]]
 
 
 def test_the_worker_closes_everything_when_the_reader_is_gone(bench: Bench) -> None:
-    producer = bench.request(1)
-    producer.write(b"some")
-    bench.run()
+    bench.request(b"half a file", [(4, False)])
     bench.pipe.close()
     bench.run()
-    assert producer.query_signals_state().peer_closed
-    producer.close()
+    assert bench.stream.query_signals_state().peer_closed
 
 
 def test_nobody_waiting_for_the_reply_is_no_error(bench: Bench) -> None:
-    producer = bench.request(1)
+    bench.stream.write(b"data")
+    bench.pipe.write_message(to_message([(4, True)]))
+    bench.pipe.close()
     bench.run()
-    producer.close()  # the reply is due ...
-    bench.pipe.close()  # ... and nobody is there to take it
-    bench.run()
+    assert bench.stream.query_signals_state().peer_closed
 
 
-def test_workers_do_not_depend_on_who_holds_the_other_end(bench: Bench) -> None:
-    assert isinstance(bench.pipe, MessagePipeHandle)
+def test_it_does_not_matter_who_holds_the_other_end(bench: Bench) -> None:
     near, far = create_message_pipe()
     with near, far:
         near.write(b"", [bench.pipe])
         with far.read() as message:
             (moved,) = message.take_handles()
-        assert isinstance(moved, MessagePipeHandle)
-        bench.pipe = moved
-        bench.request(3).close()
-        bench.run()
-        assert [reply["job"] for reply in bench.replies()] == [3]
+    assert isinstance(moved, MessagePipeHandle)
+    bench.pipe = moved
+    bench.request(b"x", [(1, True)])
+    assert bench.replies() == [[figures(b"x")]]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -138,7 +139,7 @@ def test_query_on_a_closed_handle_raises(handle: Handle) -> None:
 
 
 @pytest.mark.parametrize("kind", [Handle, *TYPES[:-1]])
-def test_handle_types_cannot_be_instantiated(kind: type[Handle]) -> None:
+def test_handle_types_cannot_be_instantiated(kind: Any) -> None:
     """`create_*` and `wrap_*` make them; a bare constructor could only make an invalid one."""
     with pytest.raises(TypeError):
         kind()

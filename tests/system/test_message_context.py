@@ -176,7 +176,7 @@ def test_serialize_turns_the_object_into_a_payload(pipe: MessagePipe) -> None:
 def test_serialize_attaches_handles(message_pipes: MessagePipes) -> None:
     """Public contract §3: the serializer may return a pair."""
     (a, b), (c, d) = message_pipes(), message_pipes()
-    message = Message.from_object(Thing(d), lambda thing: (b"with", [thing.handle]))
+    message = Message.from_object(d, lambda handle: (b"with", [handle]))
     message.serialize()
     assert not d.is_valid
     a.write_message(message)

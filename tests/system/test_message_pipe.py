@@ -162,7 +162,7 @@ def test_view_of_a_received_payload_survives_writing_it_on(message_pipes: Messag
         c.write_message(message)
         with d.read() as received:
             assert bytes(received) == b"both see it"
-        assert view == b"both see it"
+        assert view.tobytes() == b"both see it"
 
 
 @pytest.mark.parametrize("wrong", [b"bytes", None, 5], ids=repr)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mojo_seq import (
+    Handle,
     Message,
     MessagePipeHandle,
     MojoError,
@@ -29,12 +30,18 @@ def often_switching_threads() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
+def close_all(handles: list[Handle]) -> object:
+    for handle in handles:
+        handle.close()
+    return handles
+
+
 CALLS: dict[str, Call] = {
     "payload": lambda m, _: bytes(m.payload),
     "bytes": lambda m, _: bytes(m),
     "len": lambda m, _: len(m),
     "handles": lambda m, _: [handle.query_signals_state() for handle in m.handles],
-    "take_handles": lambda m, _: [handle.close() for handle in m.take_handles()],
+    "take_handles": lambda m, _: close_all(m.take_handles()),
     "extend": lambda m, _: m.extend(200_000),
     "repr": lambda m, _: repr(m),
     "write": lambda m, pipe: pipe.write_message(m),

@@ -95,14 +95,16 @@ def test_arrays_of_objects_are_refused(source: Source) -> None:
 
 def test_order_must_be_c_or_f(source: Source) -> None:
     """Public contract §5."""
+    wrong: Any = "Z"
     with pytest.raises(ValueError):
-        source.as_array(np.uint8, (2, 3), order="Z")
+        source.as_array(np.uint8, (2, 3), order=wrong)
 
 
 def test_dtype_of_the_wrong_type(source: Source) -> None:
     """Public contract §1."""
+    wrong: Any = 5
     with pytest.raises(TypeError):
-        source.as_array(5)
+        source.as_array(wrong)
 
 
 def test_array_outlives_handle_and_mapping(shared_buffers: SharedBuffers) -> None:

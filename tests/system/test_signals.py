@@ -153,4 +153,4 @@ def test_signals_flags_have_the_documented_values() -> None:
         "NEW_DATA_READABLE": 8,
         "PEER_REMOTE": 16,
     }
-    assert Signals.NONE == 0
+    assert int(Signals.NONE) == 0

@@ -8,7 +8,7 @@ import os
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -44,7 +44,7 @@ def often_switching_threads() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-def run_together(functions: list[Callable[[], object]]) -> None:
+def run_together(functions: Sequence[Callable[[], object]]) -> None:
     """One thread each, started together; the first error of any is raised here."""
     started = threading.Barrier(len(functions))
     errors: list[BaseException] = []
@@ -137,9 +137,9 @@ def test_each_message_is_read_exactly_once_and_in_order(seed: int, pipe: Message
                 return
             mine.extend((payload[0], int.from_bytes(payload[1:], "big")) for payload in payloads)
 
-    run_together(
-        [lambda w=w: write(w) for w in range(writers)] + [lambda s=s: read(s) for s in seen]
-    )
+    writing = [functools.partial(write, writer) for writer in range(writers)]
+    reading = [functools.partial(read, mine) for mine in seen]
+    run_together([*writing, *reading])
     everything = sorted(pair for mine in seen for pair in mine)
     assert everything == [(w, n) for w in range(writers) for n in range(messages)]
     for mine in seen:  # each reader sees each writer's messages in the order written
@@ -236,8 +236,8 @@ class Stress:
             case ((3 | 4 | 5), MessagePipeHandle()) if other is not None:
                 one.write(b"abcd", [other])
             case ((6 | 7), MessagePipeHandle()):
-                for handle in one.read().take_handles():
-                    self.put(rng, handle)
+                for received in one.read().take_handles():
+                    self.put(rng, received)
             case 8, MessagePipeHandle() if isinstance(other, MessagePipeHandle):
                 fuse_message_pipes(one, other)
             case 9, MessagePipeHandle():
@@ -272,7 +272,8 @@ class Stress:
 def test_random_programs_on_shared_handles(seed: int) -> None:
     """System rules §2: whatever threads do to the same handles, no crash, no hang, no leak."""
     stress = Stress()
-    run_together([lambda n=n: stress.run(seed * 100 + n, 800) for n in range(os.cpu_count() or 4)])
+    seeds = range(seed * 100, seed * 100 + (os.cpu_count() or 4))
+    run_together([functools.partial(stress.run, each, 800) for each in seeds])
     for handle in stress.slots:
         if handle is not None:
             stress.finish(handle)

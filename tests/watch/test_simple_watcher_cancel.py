@@ -161,7 +161,7 @@ def test_nothing_comes_after_cancel_on_the_sequence_while_others_write(pipe: Mes
     # Public contract §9: after cancel() returned on that sequence, never again.
     with ThreadPool(max_workers=2) as pool:
         runner = pool.create_sequenced_task_runner()
-        for _ in range(100):
+        for _ in range(30):
             late: list[Result] = []
             over = threading.Event()
             watcher = SimpleWatcher(task_runner=runner)
