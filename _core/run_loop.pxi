@@ -29,6 +29,7 @@ cdef class _LoopSequence(TaskSequence):
 
     @property
     def closing(self):
+        """True from the moment that it refuses new tasks."""
         return self._scheduler.closing()
 
 

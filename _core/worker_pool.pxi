@@ -22,6 +22,7 @@ cdef class WorkerPool:
 
     @property
     def closing(self):
+        """True from the moment that it refuses new tasks."""
         return self._pool.closing()
 
     def wants_thread(self):

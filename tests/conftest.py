@@ -11,6 +11,12 @@ import pytest
 from mojo_seq import _core
 
 
+def pytest_collection_finish() -> None:
+    """What is alive before the first test is no test's concern, and costs time at each collection."""
+    gc.collect()
+    gc.freeze()
+
+
 def _descriptors() -> dict[int, str]:
     found = {}
     for name in os.listdir("/proc/self/fd"):

@@ -154,6 +154,7 @@ void MessagePipeEndpoint::CloseLocked(Garbage* garbage) {
 Result MessagePipeEndpoint::Fuse(MessagePipeEndpoint* a, HandleValue a_value,
                                  MessagePipeEndpoint* b, HandleValue b_value) {
   if (a == b) return Result::kInvalidArgument;
+  Garbage garbage;  // given up after all locks
   std::lock_guard<std::mutex> transit(TransitMutex());
   Ref<MessagePipeEndpoint> left, right;
   {
@@ -171,7 +172,6 @@ Result MessagePipeEndpoint::Fuse(MessagePipeEndpoint* a, HandleValue a_value,
     return a->value() == a_value && b->value() == b_value ? Result::kAborted
                                                           : Result::kInvalidArgument;
   }
-  Garbage garbage;
   for (;;) {
     std::mutex* first = a->lock_.load(std::memory_order_acquire);
     std::mutex* second = b->lock_.load(std::memory_order_acquire);

@@ -86,12 +86,12 @@ def _tables(ledger: Ledger, paths: list[str], workers: int, encoding: str) -> li
     groups = ledger.duplicates()
     root = os.path.join(paths[0], "") if len(paths) == 1 else ""
 
-    room = max(get_terminal_size().columns - 50, 20)
+    room = max(get_terminal_size().columns - 48, 20)
 
     def short(path: str) -> str:
         text = printable(path.removeprefix(root))
         return (
-            text if len(text) <= room else f"{text[: room // 3]}...{text[-(room * 2 // 3 - 3) :]}"
+            text if len(text) <= room else f"{text[: room // 4]}...{text[room // 4 + 3 - room :]}"
         )
 
     facts = [

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_replies_come_in_the_order_of_asking(
 
     def ask() -> None:
         for number in range(200):
-            other_runner.post_task_and_reply(lambda number=number: number, reply)
+            other_runner.post_task_and_reply(partial(int, number), reply)
 
     runner.post_task(ask)
     assert done.wait(TIMEOUT)

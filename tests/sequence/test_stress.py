@@ -138,6 +138,9 @@ def test_every_accepted_task_ends_exactly_once(seed: int) -> None:
     for number, future in books.futures.items():
         assert future.done(), "a future did not end"
         assert future.cancelled() == (number not in ran)
+    statistics = pool.statistics()
+    assert statistics.tasks_run == len(ran)
+    assert statistics.tasks_skipped == len(books.accepted - ran - books.cancelled)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -175,9 +175,9 @@ def test_runners_are_named() -> None:
 def test_options_are_keyword_only(pool: ThreadPool) -> None:
     # Public contract: arguments after * are keyword-only.
     with pytest.raises(TypeError):
-        ThreadPool(1, "name")  # type: ignore[misc]
+        ThreadPool(1, "name")  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        pool.create_sequenced_task_runner("name")  # type: ignore[misc]
+        pool.create_sequenced_task_runner("name")  # type: ignore[call-arg]
 
 
 def test_statistics_are_a_frozen_snapshot(pool: ThreadPool) -> None:

@@ -15,15 +15,12 @@ Run = Callable[[Main], None]
 
 
 @pytest.fixture(autouse=True)
-def forget_arguments(
-    request: pytest.FixtureRequest,
-    caplog: pytest.LogCaptureFixture,
-    nothing_left_behind: None,
+def forget_logs(
+    caplog: pytest.LogCaptureFixture, nothing_left_behind: None
 ) -> Iterator[None]:
-    """Before what is left is counted, pytest lets go of what it passed to the test, and logged."""
+    """Before what is left is counted: the tracebacks of logged errors refer to tests' objects."""
     yield
-    caplog.get_records("call").clear()  # their tracebacks refer to the test's objects
-    request.node.funcargs.clear()
+    caplog.get_records("call").clear()
 
 
 @pytest.fixture

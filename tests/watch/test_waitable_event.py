@@ -65,7 +65,7 @@ def test_a_timeout_returns_false(timeout: float) -> None:
 def test_options_are_keyword_only() -> None:
     # Public contract: arguments after * are keyword-only.
     with pytest.raises(TypeError):
-        WaitableEvent(True)  # type: ignore[misc]
+        WaitableEvent(True)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("timeout", [None, 3600, 1e9])

@@ -149,7 +149,7 @@ def test_only_ready_watches_are_reported(watcher: Watcher, make_pipe: MakePipe) 
         watcher.watch(pipe.handle0, Signals.READABLE, number)
     for number in (2, 3, 7):
         pipes[number].handle1.write(b"x")
-    assert sorted(ready.context for ready in watcher.arm()) == [2, 3, 7]  # type: ignore[type-var]
+    assert sorted(ready.context for ready in watcher.arm()) == [2, 3, 7]
 
 
 def test_a_watch_is_reported_once_in_one_list(watcher: Watcher, make_pipe: MakePipe) -> None:

@@ -216,11 +216,11 @@ def test_work_in_a_cancelled_callback_is_legal(make_pipe: MakePipe) -> None:
     ) -> None:
         seen.append((context, result))
         if context == "a":
-            watcher.watch(second.handle0, Signals.READABLE, "b")
-            assert watcher.arm() == []
+            busy.watch(second.handle0, Signals.READABLE, "b")
+            assert busy.arm() == []
             second.handle1.write(b"x")
 
-    with Watcher(callback) as watcher:
-        watcher.watch(first.handle0, Signals.READABLE, "a")
+    with Watcher(callback) as busy:
+        busy.watch(first.handle0, Signals.READABLE, "a")
         first.handle0.close()
         assert seen == [("a", Result.CANCELLED), ("b", Result.OK)]

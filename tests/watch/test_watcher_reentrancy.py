@@ -54,7 +54,7 @@ class Scripted:
 def test_a_callback_may_read_and_arm(pipe: MessagePipe) -> None:
     # System rules §9.4: Arm and Read are legal.
     def script() -> None:
-        assert pipe.handle0.read().payload == b"go"
+        assert bytes(pipe.handle0.read()) == b"go"
         assert scripted.watcher.arm() == []
 
     scripted = Scripted(script)
