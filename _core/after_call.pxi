@@ -2,7 +2,7 @@
 # go of are given up, with no lock held.
 
 cdef extern from "notification_handler.h" namespace "mojo_seq" nogil:
-    void InstallLockContended()
+    void InstallGilHooks()
 
 cdef extern from "Python.h":
     void PyErr_Fetch(PyObject** type, PyObject** value, PyObject** traceback)
@@ -10,7 +10,7 @@ cdef extern from "Python.h":
     void PyErr_WriteUnraisable(PyObject* context)
     int PyErr_ResourceWarning(object source, Py_ssize_t stack_level, const char* format, ...)
 
-InstallLockContended()
+InstallGilHooks()
 
 cdef bint draining = False  # owned by the GIL
 
@@ -24,7 +24,12 @@ cdef inline int after_call() noexcept:
 
 
 cdef int after_call_in_dealloc() noexcept:
-    """The same where an exception may be on its way: it is kept."""
+    """The same in a __dealloc__, where an exception may be on its way: it is kept.
+
+    Only for classes without weak references: this may run Python and let other threads run, which
+    must have no way to get hold of an object that is half gone. The other classes do their work in
+    __del__, while they are whole.
+    """
     cdef PyObject* type = NULL
     cdef PyObject* value = NULL
     cdef PyObject* traceback = NULL

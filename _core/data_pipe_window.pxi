@@ -11,7 +11,6 @@ cdef class _Window:
     cdef size_t _nbytes
     cdef Mapping* _ring           # owned reference
     cdef bint _read_only
-    cdef object __weakref__
 
     def __init__(self):
         raise TypeError(f"{type(self).__name__} cannot be made directly; begin a two-phase operation")

@@ -3,17 +3,16 @@
 # Unread messages of a pipe may hold objects (lazily serialized ones), and a loop's queue holds
 # tasks. Such an object may refer back to the pipe or the loop; without this, the cycle through the
 # engine's queue would be invisible, and never collected. A queue is reachable only through the
-# handle that reads it, so it is that handle's class that visits it.
+# handle that reads it, so it is that handle's class that visits it. What breaks such a cycle is the
+# class's __del__, which empties the queue.
 #
 # Pool sequences are left out on purpose: there the threads are the ones that keep the queue.
 
 cdef extern from "Python.h":
     ctypedef int (*visitproc)(PyObject* object, void* arg) noexcept nogil
     ctypedef int (*traverseproc)(PyObject* self, visitproc visit, void* arg) noexcept
-    ctypedef int (*inquiry)(PyObject* self) noexcept
     ctypedef struct PyTypeObject:
         traverseproc tp_traverse
-        inquiry tp_clear
 
 cdef struct Visit:
     visitproc visit
@@ -22,7 +21,6 @@ cdef struct Visit:
 cdef traverseproc traverse_pipe_fields = (<PyTypeObject*>MessagePipeHandle).tp_traverse
 cdef traverseproc traverse_message_fields = (<PyTypeObject*>Message).tp_traverse
 cdef traverseproc traverse_loop_fields = (<PyTypeObject*>LoopSequence).tp_traverse
-cdef inquiry clear_loop_fields = (<PyTypeObject*>LoopSequence).tp_clear
 
 
 cdef int visit_context(void* context, void* arg) noexcept nogil:
@@ -86,15 +84,6 @@ cdef int traverse_loop(PyObject* self, visitproc visit, void* arg) noexcept:
     return (<LoopSequence>self)._scheduler.VisitTimers(visit_task, &through)
 
 
-cdef int clear_loop(PyObject* self) noexcept:
-    if (<LoopSequence>self)._sequence is not NULL:
-        delete_all((<LoopSequence>self)._scheduler.Close())
-        delete_all((<LoopSequence>self)._sequence.TakeAll())
-        after_call_in_dealloc()
-    return clear_loop_fields(self)
-
-
 (<PyTypeObject*>MessagePipeHandle).tp_traverse = traverse_pipe
 (<PyTypeObject*>Message).tp_traverse = traverse_message
 (<PyTypeObject*>LoopSequence).tp_traverse = traverse_loop
-(<PyTypeObject*>LoopSequence).tp_clear = clear_loop

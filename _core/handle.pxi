@@ -21,10 +21,10 @@ cdef class Handle:
 
     def __dealloc__(self):
         if self._dispatcher is not NULL:
+            # Closed in __del__; never with Python to be run here, where the object is half gone.
             self._dispatcher.Close(self._value)
             self._dispatcher.Release()
             self._dispatcher = NULL
-            after_call_in_dealloc()
 
     def __del__(self):
         if self._dispatcher is NULL or self._dispatcher.value() != self._value:

@@ -37,7 +37,6 @@ cdef class Message:
     cdef _LazyObject _lazy
     cdef tuple _handles        # None: those in `_message` have no objects yet
     cdef _PayloadView _view    # None until the payload is looked at
-    cdef object __weakref__
 
     def __init__(self, payload=b"", handles=()):
         cdef c_Message* message

@@ -6,12 +6,14 @@ cdef class _LoopSequence(TaskSequence):
 
     cdef LoopScheduler* _scheduler  # owned reference; constant
 
+    def __del__(self):
+        if self._scheduler is not NULL:
+            discard_all(self._scheduler.Close())
+            discard_all(self._sequence.TakeAll())
+
     def __dealloc__(self):
-        if self._scheduler is NULL:
-            return
-        delete_all(self._scheduler.Close())
-        self._scheduler.Release()
-        after_call_in_dealloc()
+        if self._scheduler is not NULL:
+            self._scheduler.Release()
 
     cdef c_Result _add_timer(self, Time due, Task* task, TimerKey* key):
         return self._scheduler.AddTimer(due, Ref[Sequence](self._sequence), task, key)

@@ -138,16 +138,6 @@ cdef uint64_t discard_all(Task* task) except? 0xFFFFFFFF:
     return count
 
 
-cdef int delete_all(Task* task) noexcept:
-    """Frees tasks of which nobody is to be told."""
-    cdef Task* following
-    while task is not NULL:
-        following = task.next
-        del task
-        task = following
-    return 0
-
-
 cdef int counts(Task* task) except -1:
     """1 for a posted task that nobody has cancelled, else 0."""
     cdef CallTask* call

@@ -93,7 +93,6 @@ cdef class TaskSequence:
     def __dealloc__(self):
         if self._sequence is not NULL:
             self._sequence.Release()
-            after_call_in_dealloc()
 
     cdef int _init(self, Scheduler* scheduler, SequenceTraits traits, object name) except -1:
         if self._sequence is not NULL:

@@ -49,10 +49,12 @@ cdef class SimpleWatcher:
         self._automatic = arming_policy is ArmingPolicy.AUTOMATIC
         self._runner = task_runner
 
+    def __del__(self):
+        self.cancel()
+
     def __dealloc__(self):
-        if self._target is not NULL:
+        if self._target is not NULL:  # begun again by what __del__ set off
             self._drop()
-            after_call_in_dealloc()
 
     cdef int _drop(self) noexcept:
         """Ends the watch; notifications on their way find no owner."""

@@ -5,6 +5,18 @@ cdef enum: TURN = 256
 cdef Time QUANTUM = 5_000_000
 
 
+ThreadPoolStatistics = namedtuple(
+    "ThreadPoolStatistics",
+    "workers idle_workers sequences_ready sequences_running tasks_delayed tasks_run tasks_skipped",
+    module="mojo_seq")
+ThreadPoolStatistics.__doc__ = """A ThreadPool at one moment.
+
+workers: threads that serve sequences, single-thread runners not counted; idle_workers: those that
+sleep; sequences_ready: that wait for a thread; sequences_running: that have one; tasks_delayed: not
+yet due; tasks_run: started since the pool was made; tasks_skipped: dropped at shutdown.
+"""
+
+
 cdef class WorkerPool:
     """Runs sequences on threads that the layer above starts."""
 

@@ -34,20 +34,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     demo.add_argument(
         "--workers",
-        type=_positive,
+        type=_worker_count,
         metavar="N",
-        default=len(os.sched_getaffinity(0)),
+        default=min(len(os.sched_getaffinity(0)), 64),
         help="number of worker sequences (default: %(default)s, the usable processors)",
     )
     demo.add_argument("--json", action="store_true", help="print data instead of a table")
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 64:
-        raise argparse.ArgumentTypeError(f"must be between 1 and 64, not {number}")
-    return number
+def _worker_count(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= 64):
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to 64, not {text!r}")
+    return int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -480,6 +480,15 @@ class _BoundTask(Generic[_P]):
     ) -> None: ...
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> None: ...
 
+class ThreadPoolStatistics(NamedTuple):
+    workers: int
+    idle_workers: int
+    sequences_ready: int
+    sequences_running: int
+    tasks_delayed: int
+    tasks_run: int
+    tasks_skipped: int
+
 @disjoint_base
 class WorkerPool:
     def __new__(cls, max_workers: SupportsIndex) -> Self: ...

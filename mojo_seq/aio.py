@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import sys
-from typing import TypeAlias
 
 from mojo_seq import _core
 
-Outcome: TypeAlias = tuple[_core.Result, _core.SignalsState]
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Outcome: TypeAlias = tuple[_core.Result, _core.SignalsState]
 
 __all__ = ["wait"]
 

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 
+import hypothesis  # noqa: F401  (its plugin imports it at the end of the session, too late for our filters)
 import pytest
 from mojo_seq import _core
 
@@ -15,6 +16,12 @@ def pytest_collection_finish() -> None:
     """What is alive before the first test is no test's concern, and costs time at each collection."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Others ask the collector about what is alive, too."""
+    gc.unfreeze()
 
 
 def _descriptors() -> dict[int, str]:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "notification.h"
+
 namespace mojo_seq {
 
 // The state that both ends share.
@@ -22,6 +24,12 @@ struct DataPipe : public RefCounted {
   size_t available() const { return static_cast<size_t>(written - consumed); }
   size_t free_space() const { return capacity - available(); }
   uint8_t* at(uint64_t position) const { return ring->data() + position % ring->nbytes(); }
+  // Bytes that are copied before the other side is told: while it works on these, we copy the next,
+  // and neither sleeps for the other at every turn.
+  size_t slice() const {
+    constexpr size_t kSlice = 16 * 1024;
+    return std::max(kSlice / element_size * element_size, element_size);
+  }
   bool misaligned(size_t nbytes) const { return nbytes % element_size != 0; }
 };
 
@@ -101,15 +109,29 @@ Result DataPipeProducer::Write(HandleValue value, const void* data, size_t* nbyt
     ring = pipe_->ring;
     target = pipe_->at(pipe_->written);
   }
-  memcpy(target, data, amount);
-  Lock lock(this);
-  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
-  if (!pipe_->consumer) return Result::kFailedPrecondition;
-  pipe_->written += amount;
-  pipe_->new_data = true;
-  pipe_->consumer->NotifyLocked();
-  NotifyLocked();
-  *nbytes = amount;
+  const auto* const source = static_cast<const uint8_t*>(data);
+  const size_t most = all_or_none ? amount : pipe_->slice();
+  size_t done = 0;
+  while (amount > 0) {
+    amount = std::min(amount, most);
+    memcpy(target, source + done, amount);
+    {
+      Lock lock(this);
+      if (!IsOpenLocked(value) || !pipe_->consumer) {
+        if (done > 0) break;  // so much did arrive; the next call tells the rest
+        return IsOpenLocked(value) ? Result::kFailedPrecondition : Result::kInvalidArgument;
+      }
+      pipe_->written += amount;
+      pipe_->new_data = true;
+      pipe_->consumer->NotifyLocked();
+      NotifyLocked();
+      done += amount;
+      amount = std::min(*nbytes - done, pipe_->free_space());
+      target = pipe_->at(pipe_->written);
+    }
+    if (amount > 0) FlushWakes();
+  }
+  *nbytes = done;
   return Result::kOk;
 }
 
@@ -225,11 +247,29 @@ Result DataPipeConsumer::Read(HandleValue value, void* data, size_t* nbytes, boo
     ring = pipe_->ring;
     source = pipe_->at(pipe_->consumed);
   }
-  memcpy(data, source, amount);
-  Lock lock(this);
-  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
-  if (mode == Mode::kRead) ConsumeLocked(amount);
-  *nbytes = amount;
+  auto* const target = static_cast<uint8_t*>(data);
+  const size_t most = all_or_none || mode == Mode::kPeek ? amount : pipe_->slice();
+  size_t done = 0;
+  while (amount > 0) {
+    amount = std::min(amount, most);
+    memcpy(target + done, source, amount);
+    {
+      Lock lock(this);
+      if (!IsOpenLocked(value)) {
+        if (done > 0) break;  // what was consumed is the caller's
+        return Result::kInvalidArgument;
+      }
+      done += amount;
+      if (mode == Mode::kPeek) break;
+      const size_t more = std::min(*nbytes - done, pipe_->available() - amount);
+      if (more > 0) pipe_->new_data = false;  // a second look
+      ConsumeLocked(amount);
+      amount = more;
+      source = pipe_->at(pipe_->consumed);
+    }
+    if (amount > 0) FlushWakes();
+  }
+  *nbytes = done;
   return Result::kOk;
 }
 

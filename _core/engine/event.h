@@ -72,7 +72,9 @@ class Event : public Waker {
   // True if a thread sleeps and must be woken with Wake().
   bool Set() { return state_.exchange(kSet, std::memory_order_seq_cst) == kSleeping; }
   void Wake() override { FutexWake(&state_, 1); }
-  void Reset() { state_.store(kClear, std::memory_order_seq_cst); }
+  // An exchange, so that whoever resets it and then looks around sees all that was done before the
+  // Set that this undoes.
+  void Reset() { state_.exchange(kClear, std::memory_order_seq_cst); }
   bool IsSet() const { return state_.load(std::memory_order_acquire) == kSet; }
 
   // Returns at the first of: set, deadline passed (kTimedOut), a signal handler ran (kInterrupted).

@@ -9,6 +9,10 @@ namespace mojo_seq {
 
 void (*lock_contended)(std::mutex*) = [](std::mutex* mutex) { mutex->lock(); };
 
+void (*wake_threads)(const std::vector<Ref<Waker>>&) = [](const std::vector<Ref<Waker>>& wakers) {
+  for (const Ref<Waker>& waker : wakers) waker->Wake();
+};
+
 namespace {
 
 struct Notification {
@@ -46,7 +50,7 @@ void FlushWakes() {
   while (!queue.wakes.empty()) {
     std::vector<Ref<Waker>> wakes;
     wakes.swap(queue.wakes);
-    for (const Ref<Waker>& waker : wakes) waker->Wake();
+    wake_threads(wakes);
   }
 }
 

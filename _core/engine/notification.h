@@ -4,6 +4,7 @@
 #pragma once
 
 #include <mutex>
+#include <vector>
 
 #include "event.h"
 #include "ref.h"
@@ -32,6 +33,10 @@ void DispatchPending();
 // How to lock a mutex that is held by a thread running a handler. The binding replaces it: a
 // thread that holds the interpreter's lock must give it up first, or the handler could never end.
 extern void (*lock_contended)(std::mutex* mutex);
+
+// How to make the system calls that wake threads. The binding replaces it: a woken thread wants the
+// interpreter's lock, and would go back to sleep if its waker still had it.
+extern void (*wake_threads)(const std::vector<Ref<Waker>>& wakers);
 
 // Marks the notifications queued while it lives, and those that their handlers provoke, as coming
 // from another process (FROM_SYSTEM).

@@ -23,11 +23,13 @@ class Waiter::Entry : public Observer {
 
   void OnState(const SignalsState& state) override {
     std::lock_guard<std::mutex> lock(shared_->mutex);
+    if (IsDecider()) return;
     state_ = state;
     Decide(Verdict(state, signals_));
   }
   void OnGone() override {
     std::lock_guard<std::mutex> lock(shared_->mutex);
+    if (IsDecider()) return;
     state_ = {};
     Decide(Result::kCancelled);
   }
@@ -39,6 +41,8 @@ class Waiter::Entry : public Observer {
   const Ref<Dispatcher> dispatcher;
 
  private:
+  // True if the verdict is about this handle: then its state is the one that led to it.
+  bool IsDecider() const { return shared_->decided && shared_->index == index_; }
   void Decide(Result verdict) {
     if (verdict == Result::kShouldWait || shared_->decided) return;
     shared_->decided = true;

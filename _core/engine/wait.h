@@ -24,7 +24,8 @@ class Waiter {
 
   size_t index() const { return index_; }
   Result result() const { return result_; }       // kOk, kFailedPrecondition, kCancelled
-  SignalsState state(size_t index) const;         // the last one known of each handle
+  // The last one known of each handle; of handle `index()`, the one that ended the wait.
+  SignalsState state(size_t index) const;
 
  private:
   class Entry;

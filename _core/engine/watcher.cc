@@ -2,10 +2,11 @@
 
 namespace mojo_seq {
 
-Watch::Watch(Ref<Watcher> watcher, Ref<Dispatcher> dispatcher, Signals signals,
+Watch::Watch(Ref<Watcher> watcher, Ref<Dispatcher> dispatcher, HandleValue value, Signals signals,
              WatchContext context)
     : watcher_(std::move(watcher)),
       dispatcher_(std::move(dispatcher)),
+      value_(value),
       signals_(signals),
       context_(context) {}
 
@@ -47,23 +48,23 @@ Result Watcher::WatchHandle(HandleValue value, Ref<Dispatcher> dispatcher, Handl
     Lock lock(this);
     if (!IsOpenLocked(value)) return Result::kInvalidArgument;
     if (watched == 0 || dispatcher->value() != watched) return Result::kInvalidArgument;
-    if (watches_.count(context) || by_dispatcher_.count(dispatcher.get())) {
-      return Result::kAlreadyExists;
-    }
+    if (watches_.count(context) || by_handle_.count(watched)) return Result::kAlreadyExists;
     if (!dispatcher->IsWatchable()) return Result::kInvalidArgument;
-    watch = MakeRef<Watch>(Ref<Watcher>(this), dispatcher, signals, context);
+    watch = MakeRef<Watch>(Ref<Watcher>(this), dispatcher, watched, signals, context);
     watches_.emplace(context, watch);
-    by_dispatcher_.emplace(dispatcher.get(), watch.get());
+    by_handle_.emplace(watched, watch.get());
   }
   // Outside our lock: the dispatcher's comes first in the order, and it calls OnState.
   const Result result = dispatcher->AddObserver(watched, Ref<Observer>(Ref<Watch>(watch)));
   if (result != Result::kOk) {
     Lock lock(this);
-    CancelLocked(watch.get());
-  } else if (watch->cancelled_.load(std::memory_order_acquire)) {
+    // If somebody has cancelled it meanwhile, it was watched, and CANCELLED has been told of it.
+    return CancelLocked(watch.get()) ? result : Result::kOk;
+  }
+  if (watch->cancelled_.load(std::memory_order_acquire)) {
     dispatcher->RemoveObserver(watch.get());  // cancelled before there was anything to remove
   }
-  return result;
+  return Result::kOk;
 }
 
 Result Watcher::CancelWatch(HandleValue value, WatchContext context) {
@@ -134,7 +135,7 @@ Ref<Watch> Watcher::CancelLocked(Watch* watch) {
   if (watch->cancelled_.load(std::memory_order_relaxed)) return nullptr;
   watch->cancelled_.store(true, std::memory_order_release);
   UnlinkReadyLocked(watch);
-  by_dispatcher_.erase(watch->dispatcher_.get());
+  by_handle_.erase(watch->value_);
   auto it = watches_.find(watch->context_);
   Ref<Watch> cancelled = std::move(it->second);
   watches_.erase(it);

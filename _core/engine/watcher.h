@@ -28,7 +28,8 @@ class NotificationHandler : public RefCounted {
 
 class Watch : public Observer {
  public:
-  Watch(Ref<Watcher> watcher, Ref<Dispatcher> dispatcher, Signals signals, WatchContext context);
+  Watch(Ref<Watcher> watcher, Ref<Dispatcher> dispatcher, HandleValue value, Signals signals,
+        WatchContext context);
   ~Watch() override;
 
   void OnState(const SignalsState& state) override;
@@ -42,6 +43,7 @@ class Watch : public Observer {
 
   const Ref<Watcher> watcher_;
   const Ref<Dispatcher> dispatcher_;
+  const HandleValue value_;  // of the handle that is watched
   const Signals signals_;
   const WatchContext context_;
   std::mutex dispatch_mutex_;  // held while the handler runs: one at a time per context
@@ -68,7 +70,7 @@ class Watcher : public Dispatcher {
       : Dispatcher(HandleType::kWatcher, &own_lock_), handler_(std::move(handler)) {}
 
   // kInvalidArgument: a dead handle (checked first) or one without signals (checked last);
-  // kAlreadyExists: the context or the dispatcher is in use here.
+  // kAlreadyExists: the context or the handle is in use here.
   Result WatchHandle(HandleValue value, Ref<Dispatcher> dispatcher, HandleValue watched,
                      Signals signals, WatchContext context);
   Result CancelWatch(HandleValue value, WatchContext context);  // kNotFound
@@ -92,7 +94,9 @@ class Watcher : public Dispatcher {
   const Ref<NotificationHandler> handler_;
   bool armed_ = false;                                       // own_lock_, as all below
   std::unordered_map<WatchContext, Ref<Watch>> watches_;
-  std::unordered_map<Dispatcher*, Watch*> by_dispatcher_;
+  // By value: the receiver of a sent handle may watch the same dispatcher before the sender's
+  // watch has been ended.
+  std::unordered_map<HandleValue, Watch*> by_handle_;
   Watch* ready_head_ = nullptr;  // longest unreported first
   Watch* ready_tail_ = nullptr;
 };

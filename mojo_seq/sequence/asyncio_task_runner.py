@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import TYPE_CHECKING
 
 from mojo_seq import _core
 from mojo_seq.sequence.task_runner import SequencedTaskRunner
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ParamSpec
-
 from mojo_seq import _core
 from mojo_seq.sequence.task_runner import SequencedTaskRunner
 
-P = ParamSpec("P")
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import ParamSpec
+
+    P = ParamSpec("P")
 
 
 def bind_post_task(

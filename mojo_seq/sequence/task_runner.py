@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from mojo_seq import _core
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
+    from typing import ParamSpec, TypeVar
 
-P = ParamSpec("P")
-T = TypeVar("T")
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 
 class SequencedTaskRunner(ABC):
@@ -65,4 +66,5 @@ class SequencedTaskRunner(ABC):
         Raises:
             RuntimeError: this thread is not running a task of a sequence.
         """
-        return cast(SequencedTaskRunner, _core.current_runner())
+        runner: SequencedTaskRunner = _core.current_runner()  # type: ignore[assignment]
+        return runner

@@ -7,11 +7,7 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
-from types import TracebackType
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 from warnings import warn
 
 from mojo_seq import _core
@@ -19,11 +15,15 @@ from mojo_seq.sequence.run_loop import LoopTaskRunner
 from mojo_seq.sequence.task_runner import SequencedTaskRunner
 from mojo_seq.sequence.task_traits import TaskTraits
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
+    from types import TracebackType
+    from typing import ParamSpec, Self, TypeVar
 
-P = ParamSpec("P")
-T = TypeVar("T")
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 _DEFAULT_TRAITS = TaskTraits()
 _POLL = 0.05
@@ -33,26 +33,6 @@ class PoolTaskRunner(_core.PoolSequence, SequencedTaskRunner):
     """The task runner of a pool's sequence."""
 
     __slots__ = ()
-
-
-@dataclass(frozen=True)
-class ThreadPoolStatistics:
-    """A ThreadPool at one moment."""
-
-    workers: int
-    """Threads that serve sequences, single-thread runners not counted."""
-    idle_workers: int
-    """Those that sleep."""
-    sequences_ready: int
-    """Sequences that wait for a thread."""
-    sequences_running: int
-    """Sequences that have one."""
-    tasks_delayed: int
-    """Delayed tasks that are not yet due."""
-    tasks_run: int
-    """Tasks started since the pool was made."""
-    tasks_skipped: int
-    """Tasks dropped at shutdown."""
 
 
 class ThreadPool:
@@ -165,9 +145,9 @@ class ThreadPool:
         self._threads.join(timeout)
         atexit.unregister(self._at_exit)
 
-    def statistics(self) -> ThreadPoolStatistics:
+    def statistics(self) -> _core.ThreadPoolStatistics:
         """Counts of threads, sequences and tasks, all of one moment but the last two."""
-        return ThreadPoolStatistics(*self._threads.pool.statistics(), *self._threads.tasks())
+        return _core.ThreadPoolStatistics(*self._threads.pool.statistics(), *self._threads.tasks())
 
     def _check_open(self) -> None:
         if self._threads.pool.closing:

@@ -16,7 +16,7 @@ from mojo_seq import (
     create_message_pipe,
 )
 from mojo_seq.cli.records import from_message, to_message
-from mojo_seq.cli.worker import Figures, Part, Worker, entropy
+from mojo_seq.cli.worker import LARGE, Figures, Part, Worker, count_bytes, entropy
 
 CAPACITY = 10_000
 
@@ -126,6 +126,16 @@ def test_it_does_not_matter_who_holds_the_other_end(bench: Bench) -> None:
     bench.pipe = moved
     bench.request(b"x", [(1, True)])
     assert bench.replies() == [[figures(b"x")]]
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("nbytes", [0, 1, LARGE - 1, LARGE, LARGE + 1])
+def test_count_bytes(nbytes: int, start: int) -> None:
+    random = np.random.default_rng(nbytes)
+    data = random.binomial(255, 0.1, nbytes + start).astype(np.uint8)[start:]
+    counts = count_bytes(data)
+    assert counts.shape == (256,)
+    assert (counts == np.bincount(data, minlength=256)).all()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """AsyncioTaskRunner: a sequence on an event loop (public contract §8)."""
 
 import asyncio
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mojo_seq import AsyncioTaskRunner, SequencedTaskRunner
+from mojo_seq import AsyncioTaskRunner, SequencedTaskRunner, ShutdownError
 
 TIMEOUT = 30.0
 
@@ -183,3 +184,64 @@ def test_two_runners_on_one_loop_are_two_sequences() -> None:
         assert await asyncio.wrap_future(asked) is False
 
     asyncio.run(main())
+
+
+def test_a_task_that_posts_itself_does_not_starve_the_loop() -> None:
+    # Public contract §8: a sequence *on* an event loop; coroutines get their turn.
+    async def main() -> None:
+        runner = AsyncioTaskRunner()
+        stopped = False
+        count = 0
+
+        def again() -> None:
+            nonlocal count
+            count += 1
+            if not stopped and count < 100_000:
+                runner.post_task(again)
+
+        again()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        stopped = True
+        assert count < 100_000
+
+    asyncio.run(main())
+
+
+def test_close_skips_what_is_queued() -> None:
+    # Public contract §8: as a shutdown; futures are cancelled, posting raises.
+    async def main() -> None:
+        runner = AsyncioTaskRunner()
+        ran: list[int] = []
+        future = runner.submit(ran.append, 1)
+        delayed = runner.post_delayed_task(3600, ran.append, 2)
+        runner.close()
+        assert future.cancelled() and delayed.cancel() is False
+        with pytest.raises(ShutdownError):
+            runner.post_task(ran.append, 3)
+        await asyncio.sleep(0)
+        assert ran == []
+
+    asyncio.run(main())
+
+
+def test_a_dropped_runner_still_runs_its_tasks() -> None:
+    # Public contract §8: what was accepted is run.
+    async def main() -> None:
+        ran = asyncio.Event()
+        AsyncioTaskRunner().post_task(ran.set)
+        gc.collect()
+        await asyncio.wait_for(ran.wait(), TIMEOUT)
+
+    asyncio.run(main())
+
+
+def test_futures_end_when_the_loop_was_closed_before_their_tasks_ran() -> None:
+    # Public contract §8: a future always ends; what nobody will ever run is skipped.
+    loop = asyncio.new_event_loop()
+    runner = AsyncioTaskRunner(loop)
+    future = runner.submit(lambda: 1)
+    loop.close()
+    del runner, loop
+    gc.collect()
+    assert future.cancelled()

@@ -283,3 +283,21 @@ def test_a_loop_waits_for_the_earliest_of_its_delayed_tasks() -> None:
     loop.task_runner.post_delayed_task(0.01, loop.quit)
     loop.run()
     assert late.cancel() is True
+
+
+def test_a_task_can_cancel_another_that_is_due_with_it(runner: SequencedTaskRunner) -> None:
+    # Public contract §8: being due, even queued, is not being started.
+    answers: list[bool] = []
+    ran: list[int] = []
+    posted, done = threading.Event(), threading.Event()
+
+    def first() -> None:
+        assert posted.wait(TIMEOUT)
+        answers.append(second.cancel())
+
+    runner.post_delayed_task(0.01, first)
+    second = runner.post_delayed_task(0.01, ran.append, 1)
+    runner.post_delayed_task(0.01, done.set)
+    posted.set()
+    assert done.wait(TIMEOUT)
+    assert answers == [True] and ran == []

@@ -1,5 +1,6 @@
 """RunLoop: the current thread as a sequence (public contract §8)."""
 
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -198,3 +199,43 @@ def test_two_loops_on_two_threads_talk_to_each_other() -> None:
         here.run()
         running.result(TIMEOUT)
     assert order == list(range(500, -1, -1))
+
+
+def test_a_running_loop_cannot_be_run_again() -> None:
+    # Public contract §8: one thread is the sequence; neither its own task nor another thread may.
+    loop = RunLoop()
+
+    def nested() -> None:
+        with pytest.raises(RuntimeError):
+            loop.run()
+        with pytest.raises(RuntimeError):
+            loop.run_until_idle()
+        with ThreadPoolExecutor(1) as executor, pytest.raises(RuntimeError):
+            executor.submit(loop.run).result(TIMEOUT)
+
+    tried = loop.task_runner.submit(nested)
+    loop.run_until_idle()
+    tried.result(timeout=0)
+
+
+def test_another_loop_can_be_run_inside_a_task() -> None:
+    # Public contract §8: current() is of the running task, and the outer one's again after it.
+    outer, inner = RunLoop(), RunLoop()
+
+    def task() -> list[SequencedTaskRunner]:
+        asked = inner.task_runner.submit(SequencedTaskRunner.current)
+        inner.run_until_idle()
+        return [asked.result(timeout=0), SequencedTaskRunner.current()]
+
+    asked = outer.task_runner.submit(task)
+    outer.run_until_idle()
+    assert asked.result(timeout=0) == [inner.task_runner, outer.task_runner]
+
+
+def test_futures_of_a_dropped_loop_are_cancelled() -> None:
+    # Public contract §8: a future always ends; what nobody will ever run is skipped.
+    loop = RunLoop()
+    future = loop.task_runner.submit(lambda: 1)
+    del loop
+    gc.collect()
+    assert future.cancelled()

@@ -137,6 +137,25 @@ def test_queued_continuing_tasks_are_skipped() -> None:
     assert future.cancelled()
 
 
+def test_tasks_behind_a_running_continuing_task_are_skipped_at_once() -> None:
+    # Public contract §8: their futures are cancelled when shutdown returns; they may not depend on
+    # a task that may never end.
+    pool = ThreadPool(max_workers=1)
+    runner = pool.create_sequenced_task_runner(traits=CONTINUE)
+    started, release = threading.Event(), threading.Event()
+
+    def task() -> bool:
+        started.set()
+        return release.wait(TIMEOUT)
+
+    running, queued = runner.submit(task), runner.submit(lambda: 1)
+    assert started.wait(TIMEOUT)
+    pool.shutdown()
+    assert queued.cancelled()
+    release.set()
+    assert running.result(TIMEOUT) is True
+
+
 def test_futures_of_skipped_tasks_are_cancelled() -> None:
     # Public contract §8: waiters are woken, result() raises CancelledError.
     busy = Busy()

@@ -1,11 +1,17 @@
 """Tasks and runners in reference cycles are collected (public contract §8)."""
 
+import asyncio
 import gc
+import threading
+import warnings
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Literal
 
-from mojo_seq import RunLoop, SequencedTaskRunner, TaskError, ThreadPool
+import pytest
+
+from mojo_seq import AsyncioTaskRunner, RunLoop, SequencedTaskRunner, TaskError, ThreadPool
 
 TIMEOUT = 30.0
 
@@ -135,3 +141,35 @@ def test_a_dropped_runner_still_runs_its_delayed_tasks(pool: ThreadPool) -> None
     )
     gc.collect()
     assert isinstance(ran.result(TIMEOUT), SequencedTaskRunner)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("action", ["ignore", "error"])
+def test_a_dropped_pool_ends_its_threads(action: Literal["ignore", "error"]) -> None:
+    # Public contract §8: nothing outside refers to the pool, and its idle workers do not keep it;
+    # the warning that it was not shut down, even as an error, comes after all is done.
+    with warnings.catch_warnings():
+        warnings.simplefilter(action, ResourceWarning)
+        pool = ThreadPool(max_workers=1)
+        worker = pool.submit(threading.current_thread).result(TIMEOUT)
+        single = pool.create_single_thread_task_runner()
+        own = single.submit(threading.current_thread).result(TIMEOUT)
+        del pool, single
+        gc.collect()
+        for thread in (worker, own):
+            thread.join(TIMEOUT)
+            assert not thread.is_alive()
+
+
+def test_an_event_loops_runner_in_a_cycle() -> None:
+    # runner -> handler -> node -> runner, while the event loop lives on
+    loop = asyncio.new_event_loop()
+
+    def make() -> Node:
+        node, runner = Node(), AsyncioTaskRunner(loop)
+        node.refers_to.append(runner)
+        runner.exception_handler = node.run
+        return node
+
+    assert is_collected(make)
+    loop.close()

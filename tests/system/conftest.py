@@ -27,13 +27,6 @@ from mojo_seq import (
 CHILD_TIMEOUT = 50.0
 
 
-@pytest.fixture(autouse=True)
-def forget_arguments(request: pytest.FixtureRequest, nothing_left_behind: None) -> Iterator[None]:
-    """Drops the test's arguments before what is left is counted; pytest would keep them longer."""
-    yield
-    request.node.funcargs.clear()
-
-
 @pytest.fixture
 def closing() -> Iterator[list[Handle]]:
     """A list; every handle put in it is closed when the test is over, last one first."""

@@ -58,7 +58,7 @@ class DataPipeMachine(RuleBasedStateMachine):
         self.data.clear()
         self.producer, self.consumer = create_data_pipe(self.capacity, size)
 
-    # ---- helpers
+    # ---- what the rules share
 
     @property
     def free(self) -> int:

@@ -70,9 +70,9 @@ def test_pipe_end_in_a_context_queued_at_itself(writer_open: bool) -> None:
     a.write_message(Message.from_object(node))
     if not writer_open:
         a.close()
-    del node, b
     with warnings.catch_warnings():  # it is garbage-collected open, which is worth a warning
         warnings.simplefilter("ignore", ResourceWarning)
+        del node, b
         gc.collect()
     assert dead() is None
     a.close()
@@ -120,9 +120,9 @@ def test_cycle_through_two_pipes() -> None:
     c.write_message(Message.from_object(two))  # queued at d, holds b
     a.close()
     c.close()
-    del one, two, b, d
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
+        del one, two, b, d
         gc.collect()
     assert dead() is None
 

@@ -126,6 +126,11 @@ CASES = {
         "asyncio.run(wait_in_a_loop())",
         "right.write(b'x'); assert asyncio.run(wait_in_a_loop())[0] is Result.OK",
     ),
+    "aio.wait under trio": (
+        "import trio",
+        "trio.run(wait_in_a_loop)",
+        "right.write(b'x'); assert trio.run(wait_in_a_loop)[0] is Result.OK",
+    ),
 }
 ANNOUNCEMENT = "blocking\n"
 

@@ -1,5 +1,6 @@
 """SimpleWatcher: what can be watched, where callbacks run (public contract §9, rules §10)."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -9,6 +10,7 @@ import pytest
 
 from mojo_seq import (
     AlreadyExistsError,
+    AsyncioTaskRunner,
     InvalidArgumentError,
     MessagePipe,
     Result,
@@ -219,3 +221,48 @@ def test_a_data_pipe_can_be_watched(loop: RunLoop) -> None:
         run_on(loop, lambda: producer.write(b"def"))
         assert results == [b"abc", b"def"]
         run_on(loop, watcher.close)
+
+
+def test_on_an_event_loop(pipe: MessagePipe) -> None:
+    # Public contract §8, §9: an AsyncioTaskRunner is a sequence like any other.
+    async def main() -> None:
+        runner = AsyncioTaskRunner()
+        got: list[bytes] = []
+        done = asyncio.Event()
+
+        def callback(result: Result, state: SignalsState) -> None:
+            assert runner.runs_tasks_in_current_sequence()
+            got.append(bytes(pipe.handle0.read()))
+            if len(got) == 3:
+                done.set()
+
+        def start() -> SimpleWatcher:
+            watcher = SimpleWatcher()
+            watcher.watch(pipe.handle0, Signals.READABLE, callback)
+            return watcher
+
+        watcher = await asyncio.wrap_future(runner.submit(start))
+        for payload in (b"1", b"2", b"3"):
+            await asyncio.to_thread(pipe.handle1.write, payload)
+        await asyncio.wait_for(done.wait(), TIMEOUT)
+        await asyncio.wrap_future(runner.submit(watcher.close))
+        assert got == [b"1", b"2", b"3"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["create_sequenced", "create_single_thread"])
+def test_events_after_the_sequences_end_are_dropped(pipe: MessagePipe, kind: str) -> None:
+    # Public contract §8, §9: callbacks are tasks, and there is nobody to run them.
+    results: list[Result] = []
+    with ThreadPool(max_workers=1) as pool:
+        runner = getattr(pool, f"{kind}_task_runner")()
+        watcher = SimpleWatcher(task_runner=runner)
+
+        def callback(result: Result, state: SignalsState) -> None:
+            results.append(result)
+
+        runner.submit(watcher.watch, pipe.handle0, Signals.READABLE, callback).result(TIMEOUT)
+    pipe.handle1.write(b"x")
+    pipe.handle0.close()
+    assert results == []

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mojo_seq import (
+    AlreadyExistsError,
     MessagePipeHandle,
     MojoError,
     NotificationFlags,
@@ -176,3 +177,69 @@ def test_a_pump_between_watchers_loses_no_message(seed: int) -> None:
     assert sorted(arrived) == list(range(total))
     for closable in (*watchers, *(end for pipe in pipes for end in pipe)):
         closable.close()
+
+
+def test_an_armed_answer_is_true_while_others_watch_and_cancel() -> None:
+    # System rules §9.2: [] means armed, also when a ready watch is cancelled at the same moment.
+    total = 2000
+    steady, ready = create_message_pipe(), create_message_pipe()
+    told = threading.Semaphore(0)
+    over = threading.Event()
+
+    def on_notification(
+        context: Hashable, result: Result, state: SignalsState, flags: NotificationFlags
+    ) -> None:
+        if result is not Result.CANCELLED:
+            told.release()
+
+    watcher = Watcher(on_notification)
+    watcher.watch(steady.handle0, Signals.READABLE, "steady")
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            watcher.watch(ready.handle0, Signals.WRITABLE, "ready")
+            watcher.cancel("ready")
+
+    def write_all() -> None:
+        for _ in range(total):
+            steady.handle1.write(b"x")
+
+    received = 0
+    with ThreadPoolExecutor(2) as executor:
+        coming, writing = executor.submit(come_and_go), executor.submit(write_all)
+        while received < total:
+            if watcher.arm(1) == []:
+                assert told.acquire(timeout=TIMEOUT), "not armed, or a message was missed"
+            received += len(steady.handle0.read_batch())
+        over.set()
+        coming.result(TIMEOUT)
+        writing.result(TIMEOUT)
+    assert received == total
+    for closable in (watcher, *steady, *ready):
+        closable.close()
+
+
+def test_one_context_goes_to_one_of_many_threads() -> None:
+    # System rules §9.1: a context in use is refused, whoever asks at the same time.
+    pipes = [create_message_pipe() for _ in range(4)]
+    start = threading.Barrier(4)
+
+    def watch(watcher: Watcher, handle: MessagePipeHandle) -> bool:
+        start.wait(TIMEOUT)
+        try:
+            watcher.watch(handle, Signals.READABLE, "same")
+        except AlreadyExistsError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as executor:
+        for _ in range(200):
+            seen: list[Result] = []
+            watcher = Watcher(lambda context, result, *rest, seen=seen: seen.append(result))
+            tried = [executor.submit(watch, watcher, pipe.handle0) for pipe in pipes]
+            assert sorted(each.result(TIMEOUT) for each in tried) == [False, False, False, True]
+            watcher.close()
+            assert seen == [Result.CANCELLED]
+    for pipe in pipes:
+        for end in pipe:
+            end.close()
