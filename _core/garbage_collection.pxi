@@ -21,6 +21,7 @@ cdef struct Visit:
 cdef traverseproc traverse_pipe_fields = (<PyTypeObject*>MessagePipeHandle).tp_traverse
 cdef traverseproc traverse_message_fields = (<PyTypeObject*>Message).tp_traverse
 cdef traverseproc traverse_loop_fields = (<PyTypeObject*>LoopSequence).tp_traverse
+cdef traverseproc traverse_fd_fields = (<PyTypeObject*>FdSequence).tp_traverse
 
 
 cdef int visit_context(void* context, void* arg) noexcept nogil:
@@ -72,18 +73,29 @@ cdef int traverse_message(PyObject* self, visitproc visit, void* arg) noexcept:
 
 
 cdef int traverse_loop(PyObject* self, visitproc visit, void* arg) noexcept:
-    cdef Visit through
     cdef int stop = traverse_loop_fields(self, visit, arg)
-    if stop != 0 or (<LoopSequence>self)._sequence is NULL:
-        return stop
+    return stop if stop != 0 else traverse_tasks(self, visit, arg)
+
+
+cdef int traverse_fd(PyObject* self, visitproc visit, void* arg) noexcept:
+    cdef int stop = traverse_fd_fields(self, visit, arg)
+    return stop if stop != 0 else traverse_tasks(self, visit, arg)
+
+
+cdef int traverse_tasks(PyObject* self, visitproc visit, void* arg) noexcept:
+    cdef Visit through
+    cdef int stop
+    if (<_LoopSequence>self)._sequence is NULL:
+        return 0
     through.visit = visit
     through.arg = arg
-    stop = (<LoopSequence>self)._sequence.VisitTasks(visit_task, &through)
+    stop = (<_LoopSequence>self)._sequence.VisitTasks(visit_task, &through)
     if stop != 0:
         return stop
-    return (<LoopSequence>self)._scheduler.VisitTimers(visit_task, &through)
+    return (<_LoopSequence>self)._scheduler.VisitTimers(visit_task, &through)
 
 
 (<PyTypeObject*>MessagePipeHandle).tp_traverse = traverse_pipe
 (<PyTypeObject*>Message).tp_traverse = traverse_message
 (<PyTypeObject*>LoopSequence).tp_traverse = traverse_loop
+(<PyTypeObject*>FdSequence).tp_traverse = traverse_fd

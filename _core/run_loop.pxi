@@ -123,8 +123,9 @@ cdef class FdSequence(_LoopSequence):
     """A sequence that a foreign event loop runs: `run_ready()` whenever its descriptor is readable."""
 
     cdef object _is_closed  # constant; tells whether the loop is gone
+    cdef list _held         # constant; holds this object while it has tasks, for the loop to keep
 
-    def __init__(self, is_closed):
+    def __init__(self, is_closed, held):
         cdef SequenceTraits traits
         cdef Ref[WakeupFd] wakeup
         if CreateWakeupFd(&wakeup) != c_Result.kOk:
@@ -132,11 +133,16 @@ cdef class FdSequence(_LoopSequence):
         self._scheduler = wakeup.Detach()
         self._init(self._scheduler, traits, None)
         self._is_closed = is_closed
-        self._keeps_runner = True  # posted tasks run also if nobody else refers to the runner
+        self._held = held
 
     cdef int _check_loop(self) except -1:
         if self._is_closed():
             raise ShutdownError("the event loop is closed")
+        return 0
+
+    cdef int _hold(self) except -1:
+        if not self._held:
+            self._held.append(self)
         return 0
 
     def descriptor(self):
@@ -155,14 +161,18 @@ cdef class FdSequence(_LoopSequence):
         cdef Task* task
         cdef int count = 0
         cdef Time end = Now() + QUANTUM
+        cdef Time due
         (<WakeupFd*>self._scheduler).Drain()
         self._scheduler.RunTimers()
         while not self._scheduler.closing():
-            if count & 15 == 15 and Now() > end:
+            if count == TURN or (count & 15 == 15 and Now() > end):
                 self._wake_again()
                 break
             task = self._sequence.Pop()
             if task is NULL:
+                # Nobody can have posted since: that takes the GIL.
+                if self._scheduler.next_timer() == kNever:
+                    self._held.clear()
                 break
             count += 1
             try:
@@ -171,7 +181,7 @@ cdef class FdSequence(_LoopSequence):
                 self._wake_again()
                 raise
         after_call()
-        cdef Time due = self._scheduler.next_timer()
+        due = self._scheduler.next_timer()
         if due == kNever:
             return None
         return max(0, due - Now()) / 1e9

@@ -107,6 +107,10 @@ cdef class TaskSequence:
         """Raises if whatever runs this sequence is gone."""
         return 0
 
+    cdef int _hold(self) except -1:
+        """A task was queued; the GIL was not released since."""
+        return 0
+
     cdef Task* _remove_timer(self, TimerKey key):
         return NULL
 
@@ -167,6 +171,7 @@ cdef class TaskSequence:
             del task
             after_call()
             raise ShutdownError("the sequence was shut down")
+        self._hold()
         after_call()
         return 0
 
@@ -208,6 +213,7 @@ cdef class TaskSequence:
             del task
             after_call()
             raise ShutdownError("the sequence was shut down")
+        self._hold()
         after_call()
         return handle
 

@@ -122,7 +122,7 @@ Ref<Sequence> WorkerPool::TakeLocked(Worker* worker) {
   if (!sequence) return nullptr;
   if (worker->searching_) --searching_;
   worker->searching_ = false;
-  ++running_;
+  running_.push_back(sequence.get());
   sequence->running_ = true;
   sequence->waited_for_ =
       sequence->traits().shutdown != ShutdownBehavior::kContinue || MustSkip(*sequence);
@@ -194,7 +194,7 @@ void WorkerPool::Finish(Ref<Sequence> sequence) {
   // Under the sequence's lock nobody can push in between, and our own comes after it.
   std::lock_guard<std::mutex> sequence_lock(sequence->mutex_);
   std::lock_guard<std::mutex> lock(mutex_);
-  --running_;
+  running_.erase(std::find(running_.begin(), running_.end(), sequence.get()));
   sequence->running_ = false;
   if (sequence->traits().may_block) --running_may_block_;
   if (sequence->waited_for_) --running_waited_;
@@ -234,14 +234,30 @@ Task* WorkerPool::RemoveTimer(const TimerQueue::Key& key) {
 
 Task* WorkerPool::Close() {
   std::vector<Ref<Sequence>> sequences;  // let go of after the lock
-  std::lock_guard<std::mutex> lock(mutex_);
-  closing_.store(true, std::memory_order_release);
-  for (Worker* worker : idle_) {
-    if (worker->wake_->Set()) QueueWake(Ref<Event>(worker->wake_));
+  std::vector<Ref<Sequence>> continuing;
+  Task* dropped;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closing_.store(true, std::memory_order_release);
+    for (Worker* worker : idle_) {
+      if (worker->wake_->Set()) QueueWake(Ref<Event>(worker->wake_));
+    }
+    delayed_ = 0;
+    next_timer_.store(kNever, std::memory_order_release);
+    dropped = timers_.TakeAll(&sequences);
+    for (Sequence* sequence : running_) {
+      if (!sequence->waited_for_) continuing.emplace_back(sequence);
+    }
   }
-  delayed_ = 0;
-  next_timer_.store(kNever, std::memory_order_release);
-  return timers_.TakeAll(&sequences);
+  for (const Ref<Sequence>& sequence : continuing) {
+    for (Task* task = sequence->TakeAll(); task;) {
+      Task* const following = task->next;
+      task->next = dropped;
+      dropped = task;
+      task = following;
+    }
+  }
+  return dropped;
 }
 
 void WorkerPool::TellDrainedLocked() {
@@ -269,7 +285,7 @@ Result WorkerPool::WaitDrained(Time deadline) {
 
 PoolStatistics WorkerPool::statistics() {
   std::lock_guard<std::mutex> lock(mutex_);
-  return {threads_, idle_.size(), ready_count_, running_, delayed_};
+  return {threads_, idle_.size(), ready_count_, running_.size(), delayed_};
 }
 
 }  // namespace mojo_seq

@@ -59,7 +59,8 @@ class WorkerPool : public Scheduler {
   Result AddTimer(Time due, Ref<Sequence> sequence, Task* task, TimerQueue::Key* key);
   Task* RemoveTimer(const TimerQueue::Key& key);
 
-  // Refuses new tasks from now on and returns the delayed ones, linked, for the caller to drop.
+  // Refuses new tasks from now on and returns, linked, for the caller to drop: the delayed ones, and
+  // what is queued behind a running task that nobody waits for.
   Task* Close();
   // After Close: sleeps until nothing runs or waits that a shutdown has to wait for. kOk,
   // kDeadlineExceeded, or kShouldWait (a signal handler ran; call again).
@@ -93,7 +94,7 @@ class WorkerPool : public Scheduler {
   std::vector<Worker*> idle_;           // mutex_, as all below; the last went to sleep last
   size_t searching_ = 0;                // threads awake without work
   size_t threads_ = 0;
-  size_t running_ = 0;
+  std::vector<Sequence*> running_;
   size_t running_waited_ = 0;           // those that a shutdown waits for
   size_t running_may_block_ = 0;        // each of them allows for one more thread
   Worker* timekeeper_ = nullptr;        // the sleeper that wakes up for the next timer

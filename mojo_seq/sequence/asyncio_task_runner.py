@@ -34,13 +34,15 @@ class AsyncioTaskRunner(_core.FdSequence, SequencedTaskRunner):
             from asyncio import get_running_loop
 
             loop = get_running_loop()
-        super().__init__(loop.is_closed)
+        # Keeps the runner while it has tasks; kept by the loop's reader, and gone with the loop.
+        held: list[AsyncioTaskRunner] = []
+        super().__init__(loop.is_closed, held)
         self._loop = loop
+        self._held_by_loop = held
         self._timer: TimerHandle | None = None
-        # The loop must not keep the runner, so the reader goes when the runner does.
         runner = weakref.ref(self)
 
-        def on_readable() -> None:
+        def on_readable(_kept: list[AsyncioTaskRunner] = held) -> None:
             alive = runner()
             if alive is not None:
                 alive._run_ready()
@@ -66,6 +68,7 @@ class AsyncioTaskRunner(_core.FdSequence, SequencedTaskRunner):
         To be called in the loop's thread, or when the loop does not run.
         """
         super().close()
+        self._held_by_loop.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -194,8 +194,7 @@ class _Threads:
         self._lock = threading.Lock()
         self._workers: set[threading.Thread] = set()  # _lock
         self._singles: dict[threading.Thread, LoopTaskRunner] = {}  # _lock
-        self._ended_run = 0  # _lock: tasks of single threads that have ended
-        self._ended_skipped = 0
+        self._single_runners: list[LoopTaskRunner] = []  # _lock: of all, for their counts
 
     def start_if_wanted(self) -> None:
         """Starts a worker if the pool has none to spare."""
@@ -235,6 +234,7 @@ class _Threads:
         )
         with self._lock:
             self._singles[thread] = runner
+            self._single_runners.append(runner)
         try:
             thread.start()
         except BaseException:
@@ -249,16 +249,13 @@ class _Threads:
         finally:
             with self._lock:
                 self._singles.pop(threading.current_thread(), None)
-                self._ended_run += runner.tasks_run
-                self._ended_skipped += runner.tasks_skipped
 
     def tasks(self) -> tuple[int, int]:
         """How many tasks were started and how many were skipped."""
         with self._lock:
-            singles = list(self._singles.values())
-            run, skipped = self._ended_run, self._ended_skipped
-        run += self.pool.tasks_run + sum(each.tasks_run for each in singles)
-        skipped += self.pool.tasks_skipped + sum(each.tasks_skipped for each in singles)
+            singles = list(self._single_runners)
+        run = self.pool.tasks_run + sum(each.tasks_run for each in singles)
+        skipped = self.pool.tasks_skipped + sum(each.tasks_skipped for each in singles)
         return run, skipped
 
     def is_current(self) -> bool:
@@ -307,8 +304,8 @@ class _Threads:
 def _finalize(threads: _Threads, at_exit: Callable[[], None]) -> None:
     """The pool was dropped: its threads end when their tasks are done; nobody waits."""
     atexit.unregister(at_exit)
-    warn("a ThreadPool was dropped without shutdown()", ResourceWarning, stacklevel=2)
     threads.close()
+    warn("a ThreadPool was dropped without shutdown()", ResourceWarning, stacklevel=2)
 
 
 def _at_exit(pool: ThreadPool) -> Callable[[], None]:
