@@ -1,4 +1,5 @@
-# cython: language_level=3, freethreading_compatible=False, auto_pickle=False, autotestdict=False
+# cython: language_level=3, freethreading_compatible=False, nonecheck=True
+# cython: auto_pickle=False, autotestdict=False
 # distutils: language=c++
 """The core of mojo_seq: Cython classes over a C++ engine that knows nothing of Python.
 

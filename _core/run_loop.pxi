@@ -7,9 +7,14 @@ cdef class _LoopSequence(TaskSequence):
     cdef LoopScheduler* _scheduler  # owned reference; constant
 
     def __del__(self):
-        if self._scheduler is not NULL:
+        if self._sequence is not NULL:
             discard_all(self._scheduler.Close())
             discard_all(self._sequence.TakeAll())
+
+    cdef int _check_made(self) except -1:
+        if self._sequence is NULL:
+            raise TypeError("the task runner was not initialised")
+        return 0
 
     def __dealloc__(self):
         if self._scheduler is not NULL:
@@ -23,7 +28,9 @@ cdef class _LoopSequence(TaskSequence):
 
     def close(self):
         """Refuses new tasks. What is queued and delayed is skipped; futures are cancelled."""
-        cdef uint64_t count = discard_all(self._scheduler.Close())
+        cdef uint64_t count
+        self._check_made()
+        count = discard_all(self._scheduler.Close())
         self._skipped(count + discard_all(self._sequence.TakeAll()))
 
     cdef int _skipped(self, uint64_t count) except -1:
@@ -42,11 +49,12 @@ cdef class LoopSequence(_LoopSequence):
     cdef readonly uint64_t tasks_run
     cdef readonly uint64_t tasks_skipped
 
+    def __cinit__(self, *args, **kwargs):
+        self._scheduler = new c_RunLoop()
+
     def __init__(self, name=None):
         cdef SequenceTraits traits
-        cdef c_RunLoop* loop = new c_RunLoop()
-        self._scheduler = loop
-        self._init(loop, traits, name)
+        self._init(self._scheduler, traits, name)
 
     cdef c_RunLoop* _loop(self) noexcept nogil:
         return <c_RunLoop*>self._scheduler
@@ -67,6 +75,7 @@ cdef class LoopSequence(_LoopSequence):
         cdef Wake wake
         cdef int count = 0
         cdef Time last_release = Now()
+        self._check_made()
         if self._running:
             raise RuntimeError(f"{self!r} is running already")
         self._running = True
@@ -116,6 +125,8 @@ cdef class _WakeupDescriptor:
             (<RefCounted*>self._wakeup).Release()
 
     def fileno(self):
+        if self._wakeup is NULL:
+            raise TypeError("the descriptor was not made by a task runner")
         return self._wakeup.fd()
 
 
@@ -125,12 +136,14 @@ cdef class FdSequence(_LoopSequence):
     cdef object _is_closed  # constant; tells whether the loop is gone
     cdef list _held         # constant; holds this object while it has tasks, for the loop to keep
 
-    def __init__(self, is_closed, held):
-        cdef SequenceTraits traits
+    def __cinit__(self, *args, **kwargs):
         cdef Ref[WakeupFd] wakeup
         if CreateWakeupFd(&wakeup) != c_Result.kOk:
             raise ResourceExhaustedError("no descriptor left for a task runner")
         self._scheduler = wakeup.Detach()
+
+    def __init__(self, is_closed, list held not None):
+        cdef SequenceTraits traits
         self._init(self._scheduler, traits, None)
         self._is_closed = is_closed
         self._held = held
@@ -162,6 +175,7 @@ cdef class FdSequence(_LoopSequence):
         cdef int count = 0
         cdef Time end = Now() + QUANTUM
         cdef Time due
+        self._check_made()
         (<WakeupFd*>self._scheduler).Drain()
         self._scheduler.RunTimers()
         while not self._scheduler.closing():

@@ -271,7 +271,7 @@ cdef class _ForeignNotification:
             (<RefCounted*>self.target).Release()
 
     def __call__(self):
-        if self.target.owner is NULL:
+        if self.target is NULL or self.target.owner is NULL:
             return
         watcher = <SimpleWatcher>self.target.owner
         watcher._on_notification(self.result, self.state)

@@ -6,14 +6,16 @@ import gc
 import os
 import threading
 from collections.abc import Iterator
+from typing import NamedTuple
 
-import hypothesis  # noqa: F401  (its plugin imports it at the end of the session, too late for our filters)
+import hypothesis  # noqa: F401  (its plugin imports it at the session's end, too late for us)
 import pytest
+
 from mojo_seq import _core
 
 
 def pytest_collection_finish() -> None:
-    """What is alive before the first test is no test's concern, and costs time at each collection."""
+    """What is alive before the first test is no test's concern, and slows each collection."""
     gc.collect()
     gc.freeze()
 
@@ -24,23 +26,26 @@ def pytest_sessionfinish() -> None:
     gc.unfreeze()
 
 
-def _descriptors() -> dict[int, str]:
-    found = {}
+class State(NamedTuple):
+    engine_objects: dict[str, int]
+    threads: set[str]
+    descriptors: set[tuple[int, str]]
+
+
+def _descriptors() -> set[tuple[int, str]]:
+    found = set()
     for name in os.listdir("/proc/self/fd"):
         try:
-            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+            found.add((int(name), os.readlink(f"/proc/self/fd/{name}")))
         except FileNotFoundError:
             continue  # the descriptor of the listing itself
     return found
 
 
-def _state() -> dict[str, object]:
+def _state() -> State:
     gc.collect()
-    return {
-        "engine objects": _core.live_objects(),
-        "threads": sorted(thread.name for thread in threading.enumerate()),
-        "descriptors": _descriptors(),
-    }
+    threads = {thread.name for thread in threading.enumerate()}
+    return State(_core.live_objects(), threads, _descriptors())
 
 
 @pytest.fixture(autouse=True)
@@ -53,17 +58,13 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     request.node.funcargs.clear()  # pytest keeps a test's arguments longer than the test
     after = _state()
-    for what, value in after.items():
-        if what == "descriptors":
-            left = set(value.items()) - set(before[what].items())  # type: ignore[attr-defined]
-            assert not left, f"descriptors left behind: {left}"
-        elif what == "engine objects":
-            left = {
-                kind: count - before[what][kind]  # type: ignore[index]
-                for kind, count in value.items()  # type: ignore[attr-defined]
-                if count > before[what][kind]  # type: ignore[index]
-            }
-            assert not left, f"engine objects left behind: {left}"
-        else:
-            left = set(value) - set(before[what])  # type: ignore[call-overload]
-            assert not left, f"{what} left behind: {left}"
+    objects = {
+        kind: count - before.engine_objects[kind]
+        for kind, count in after.engine_objects.items()
+        if count > before.engine_objects[kind]
+    }
+    assert not objects, f"engine objects left behind: {objects}"
+    threads = after.threads - before.threads
+    assert not threads, f"threads left behind: {threads}"
+    descriptors = after.descriptors - before.descriptors
+    assert not descriptors, f"descriptors left behind: {descriptors}"

@@ -10,12 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import ParamSpec
 
-    P = ParamSpec("P")
+    _P = ParamSpec("_P")
 
 
-def bind_post_task(
-    runner: SequencedTaskRunner, fn: Callable[P, object]
-) -> Callable[P, None]:
+def bind_post_task(runner: SequencedTaskRunner, fn: Callable[_P, object]) -> Callable[_P, None]:
     """Makes a callable that posts `fn` with its arguments to `runner`, from any thread.
 
     Args:

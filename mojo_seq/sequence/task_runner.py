@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import ParamSpec, TypeVar
 
-    P = ParamSpec("P")
-    T = TypeVar("T")
+    _P = ParamSpec("_P")
+    _T = TypeVar("_T")
 
 
 class SequencedTaskRunner(ABC):
@@ -24,18 +24,11 @@ class SequencedTaskRunner(ABC):
     of this class can adapt any other event loop.
     """
 
-    __slots__ = ()
+    if not TYPE_CHECKING:  # a checker would miss the attribute below, which every runner has
+        __slots__ = ()
 
-    if TYPE_CHECKING:  # an attribute of the runners; no base with slots can declare it otherwise
-
-        @property
-        def exception_handler(self) -> Callable[[_core.TaskError], object] | None:
-            """Called on the sequence with a TaskError when a posted task raises; None: logging."""
-
-        @exception_handler.setter
-        def exception_handler(
-            self, handler: Callable[[_core.TaskError], object] | None, /
-        ) -> None: ...
+    exception_handler: Callable[[_core.TaskError], object] | None
+    """Called on the sequence with a TaskError when a posted task raises; None: logging."""
 
     @abstractmethod
     def post_task(self, fn: Callable[..., object], /, *args: object) -> None:
@@ -48,11 +41,11 @@ class SequencedTaskRunner(ABC):
         """Runs `fn(*args)` on this sequence, `delay` seconds from now at the earliest."""
 
     @abstractmethod
-    def post_task_and_reply(self, task: Callable[[], T], reply: Callable[[T], object]) -> None:
+    def post_task_and_reply(self, task: Callable[[], _T], reply: Callable[[_T], object]) -> None:
         """Runs `task()` here, then `reply(result)` on the calling sequence."""
 
     @abstractmethod
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Runs `fn(*args, **kwargs)` on this sequence and returns a future of its result."""
 
     @abstractmethod

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import ParamSpec, Self, TypeVar
 
-    P = ParamSpec("P")
-    T = TypeVar("T")
+    _P = ParamSpec("_P")
+    _T = TypeVar("_T")
 
 _DEFAULT_TRAITS = TaskTraits()
 _POLL = 0.05
@@ -105,7 +105,7 @@ class ThreadPool:
         """
         self._parallel().post_task(fn, *args)
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """The same, returning a future of the result.
 
         Raises:
@@ -311,10 +311,11 @@ def _finalize(threads: _Threads, at_exit: Callable[[], None]) -> None:
 def _at_exit(pool: ThreadPool) -> Callable[[], None]:
     """A shutdown for the interpreter's exit that does not keep the pool alive."""
     reference = weakref.ref(pool)
+    process = os.getpid()
 
     def shutdown() -> None:
         alive = reference()
-        if alive is not None:
+        if alive is not None and os.getpid() == process:  # a fork has none of the threads
             alive.shutdown()
 
     return shutdown

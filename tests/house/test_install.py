@@ -86,8 +86,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     run(python, "-c", hook, cwd=folder / "source")
     (sdist,) = folder.glob("*.tar.gz")
     shutil.rmtree(folder / "source")
-    pip_wheel: list[str | Path] = [python, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", sdist]
-    run(*pip_wheel, cwd=folder)
+    run(python, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", sdist, cwd=folder)
     (wheel,) = folder.glob("*.whl")
     return Built(sdist, wheel)
 

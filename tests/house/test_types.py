@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[2]
         "mypy",  # strict, on mojo_seq, examples and tests: see pyproject.toml
         "mypy.stubtest mojo_seq",
         "ruff check .",
-        "ruff format --check .",
+        "ruff format --check mojo_seq examples tests setup.py",
     ],
 )
 def test_tool_is_content(tool: str) -> None:

@@ -13,9 +13,7 @@ TIMEOUT = 30.0
 
 
 @pytest.fixture(autouse=True)
-def forget_logs(
-    caplog: pytest.LogCaptureFixture, nothing_left_behind: None
-) -> Iterator[None]:
+def forget_logs(caplog: pytest.LogCaptureFixture, nothing_left_behind: None) -> Iterator[None]:
     """Before what is left is counted: the tracebacks of logged errors refer to tests' objects."""
     yield
     caplog.get_records("call").clear()

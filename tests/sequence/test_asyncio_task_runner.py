@@ -245,3 +245,22 @@ def test_futures_end_when_the_loop_was_closed_before_their_tasks_ran() -> None:
     del runner, loop
     gc.collect()
     assert future.cancelled()
+
+
+@pytest.mark.parametrize("work", [False, True])
+def test_runners_come_and_go_while_their_loop_runs(work: bool) -> None:
+    # Public contract §8: a runner may die on any thread, at any moment of its loop's.
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    for _ in range(500):
+        runner = AsyncioTaskRunner(loop)
+        if work:
+            runner.post_task(int)
+    del runner
+    last = AsyncioTaskRunner(loop)
+    last.submit(int).result(TIMEOUT)
+    del last
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()

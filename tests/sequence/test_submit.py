@@ -105,9 +105,7 @@ def test_a_running_task_cannot_be_cancelled(runner: SequencedTaskRunner) -> None
     assert future.result(TIMEOUT) == "finished"
 
 
-def test_waiters_for_a_cancelled_future_are_woken(
-    runner: SequencedTaskRunner, hold: Hold
-) -> None:
+def test_waiters_for_a_cancelled_future_are_woken(runner: SequencedTaskRunner, hold: Hold) -> None:
     # concurrent.futures: wait() sees it, result() raises CancelledError.
     gate = hold(runner)
     future = runner.submit(print)

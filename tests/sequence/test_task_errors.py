@@ -123,9 +123,7 @@ def test_the_default_is_logging(
     assert "RuntimeError: unhandled" in caplog.text and "Traceback" in caplog.text
 
 
-def test_a_parallel_task_is_logged_too(
-    pool: ThreadPool, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_parallel_task_is_logged_too(pool: ThreadPool, caplog: pytest.LogCaptureFixture) -> None:
     # Public contract §8: ThreadPool.post_task.
     logged = threading.Event()
     logger = logging.getLogger("mojo_seq")

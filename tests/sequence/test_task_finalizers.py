@@ -61,9 +61,7 @@ def test_a_delayed_task_may_cancel_another_when_it_dies(runner: SequencedTaskRun
     runner.submit(lambda: None).result(TIMEOUT)
 
 
-def test_a_cancelled_future_may_post_when_it_dies(
-    runner: SequencedTaskRunner, hold: Hold
-) -> None:
+def test_a_cancelled_future_may_post_when_it_dies(runner: SequencedTaskRunner, hold: Hold) -> None:
     # The argument dies without its task ever having run.
     posted: Future[int] = Future()
     gate = hold(runner)

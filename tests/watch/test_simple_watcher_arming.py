@@ -39,9 +39,7 @@ def results() -> list[Result]:
 
 
 @pytest.fixture
-def automatic(
-    loop: RunLoop, pipe: MessagePipe, results: list[Result]
-) -> Iterator[SimpleWatcher]:
+def automatic(loop: RunLoop, pipe: MessagePipe, results: list[Result]) -> Iterator[SimpleWatcher]:
     watcher = SimpleWatcher(ArmingPolicy.AUTOMATIC, loop.task_runner)
 
     def callback(result: Result, state: SignalsState) -> None:

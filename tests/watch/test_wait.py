@@ -84,9 +84,7 @@ def test_a_zero_timeout_sees_what_is_there(pipe: MessagePipe) -> None:
 
 
 @pytest.mark.parametrize("timeout", [None, 3600, 1e9])
-def test_a_write_on_another_thread_ends_the_wait(
-    pipe: MessagePipe, timeout: float | None
-) -> None:
+def test_a_write_on_another_thread_ends_the_wait(pipe: MessagePipe, timeout: float | None) -> None:
     # System rules §11: otherwise block; the GIL is free meanwhile.
     waiting = threading.Event()
 

@@ -111,9 +111,7 @@ def test_closing_one_of_the_handles_cancels_the_wait(make_pipe: MakePipe) -> Non
         pipes = [make_pipe() for _ in range(3)]
         waiting = threading.Event()
 
-        def body(
-            pipes: list[MessagePipe] = pipes, waiting: threading.Event = waiting
-        ) -> Answer:
+        def body(pipes: list[MessagePipe] = pipes, waiting: threading.Event = waiting) -> Answer:
             waiting.set()
             return readable(pipes)
 

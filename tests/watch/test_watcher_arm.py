@@ -186,9 +186,7 @@ def test_with_seven_slots_nobody_is_reported_twice_before_all_were(
     assert len(set(reported[:200])) == 200
 
 
-def test_fairness_survives_changes_of_the_watch_list(
-    watcher: Watcher, make_pipe: MakePipe
-) -> None:
+def test_fairness_survives_changes_of_the_watch_list(watcher: Watcher, make_pipe: MakePipe) -> None:
     # System rules §9.2: cancelling the one reported last does not start the round again.
     watch_readable(watcher, make_pipe, 50)
     reported: set[Hashable] = set()

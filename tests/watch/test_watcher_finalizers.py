@@ -149,9 +149,7 @@ def test_finalizers_may_close_what_is_being_watched(make_pipe: MakePipe) -> None
         pipe = make_pipe()
         seen: list[Result] = []
         watcher = Watcher(lambda context, result, *rest, seen=seen: seen.append(result))
-        garbage: list[object] = [
-            AtEnd(pipe.handle0.close if closes == "handle" else watcher.close)
-        ]
+        garbage: list[object] = [AtEnd(pipe.handle0.close if closes == "handle" else watcher.close)]
         garbage.append(garbage)
         del garbage
         try:

@@ -257,7 +257,5 @@ class WatcherMachine(RuleBasedStateMachine):
             handle.close()
 
 
-WatcherMachine.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=60, deadline=None
-)
+WatcherMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
 TestWatcherModel = WatcherMachine.TestCase
