@@ -5,6 +5,7 @@ from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.sdist import sdist
 
 CORE = Path("_core")
 VARIANTS = {
@@ -39,12 +40,27 @@ extension = Extension(
     extra_link_args=link_args,
 )
 
+
+class SourceDistribution(sdist):
+    """Holds what the sources are, not what Cython makes of them."""
+
+    def make_distribution(self):
+        suffixes = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".cc", ".md"}
+        for folder in ("_core", "examples", "tests"):
+            paths = (path for path in Path(folder).rglob("*") if path.suffix in suffixes)
+            self.filelist.extend(map(str, paths))
+        self.filelist.prune("build")
+        self.filelist.remove_duplicates()
+        super().make_distribution()
+
+
 setup(
+    cmdclass={"sdist": SourceDistribution},
     ext_modules=cythonize(
         [extension],
         include_path=[str(CORE)],
         build_dir=str(Path("build") / "cython"),
         compiler_directives={"embedsignature": True},
         nthreads=0,
-    )
+    ),
 )

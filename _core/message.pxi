@@ -51,10 +51,7 @@ cdef class Message:
 
     @staticmethod
     def allocate(nbytes, handles=()):
-        """A serialized message of `nbytes` zero bytes, to be filled in place through `payload`.
-
-        Raises as `Message()`.
-        """
+        """A serialized message of `nbytes` zero bytes, to be filled in place. Raises as Message()."""
         cdef size_t size = to_allocation(nbytes, "nbytes")
         listed = to_handles(handles)
         cdef c_Message* made = allocate_message(size, True)
@@ -195,8 +192,8 @@ cdef class Message:
     def handles(self):
         """The attached handles, owned by the message; () once they were taken.
 
-        Those of a received message can be used in place, until the message is closed or written.
-        In a message being built they are where the message is, and cannot be used.
+        Those of a received message can be used in place, until it is closed or written. In a
+        message being built they cannot be used.
         """
         self._check()
         if self._handles is None:
@@ -255,12 +252,10 @@ cdef class Message:
     def extend(self, nbytes, handles=()):
         """Grows the payload to `nbytes` in all, with zero bytes, and attaches more handles.
 
-        The bytes that are there stay; the payload is writable from now on. The present size is
-        allowed, to add handles only.
+        The bytes stay and are writable from now on. The present size is allowed.
 
         Args:
-            nbytes: the new size of the whole payload, not an increment (Mojo C System API,
-                MojoExtendSerializedMessagePayload).
+            nbytes: the new size of the whole, not an increment (as MojoExtendSerializedMessagePayload).
             handles: handles to attach, all or none.
 
         Raises:
@@ -353,10 +348,7 @@ cdef class Message:
             after_call()
 
     def notify_bad(self, reason):
-        """Says that the message makes no sense, to whoever sent it.
-
-        A message from this process is reported through logging (logger "mojo_seq", ERROR).
-        """
+        """Says that the message makes no sense. Its sender is this process: an ERROR is logged."""
         if not isinstance(reason, str):
             raise TypeError(f"reason must be a str, not {type(reason).__name__}")
         self._check()

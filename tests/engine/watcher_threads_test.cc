@@ -181,7 +181,7 @@ TEST(watching_races_with_cancelling_and_closing) {
   Result watched = Result::kUnknown;
   size_t round = 0;
   Race(
-      20 * kRounds,
+      40 * kRounds,
       [&] {
         if (watcher) {
           watcher->Close();
@@ -194,14 +194,13 @@ TEST(watching_races_with_cancelling_and_closing) {
       },
       [&] { watched = watcher->Watch(pipe->b, kSignalReadable, 1); },
       [&] {
-        switch (round % 3) {
-          case 0:
-            for (int i = 0; i < 500 && watcher->Cancel(1) != Result::kOk; ++i) {
+        switch (round % 4) {
+          case 0: pipe->b.Close(); break;
+          case 1: watcher->Close(); break;
+          default:  // the rarest: both between the beginning and the end of the watch
+            for (int i = 0; i < 2'000 && watcher->Cancel(1) != Result::kOk; ++i) {
             }
             pipe->b.Close();
-            break;
-          case 1: pipe->b.Close(); break;
-          case 2: watcher->Close(); break;
         }
       });
 }

@@ -95,15 +95,12 @@ def test_the_source_distribution_has_all_sources(built: Built) -> None:
     with tarfile.open(built.sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {"pyproject.toml", "setup.py", "README.md", "LICENSE", "mojo_seq/py.typed"}
+    suffixes = {".cc", ".h", ".md", ".pxd", ".pxi", ".py", ".pyi", ".pyx"}
     wanted |= {
         str(path.relative_to(ROOT))
-        for folder, suffixes in (
-            ("_core", ("pyx", "pxi", "pxd", "h", "cc")),
-            ("mojo_seq", ("py*",)),
-        )
-        for suffix in suffixes
-        for path in (ROOT / folder).rglob(f"*.{suffix}")
-        if path.suffix != ".pyc"
+        for folder in ("_core", "mojo_seq", "examples", "tests")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in suffixes
     }
     assert wanted - packed == set()
     assert not [name for name in packed if name.endswith((".so", ".pyc", "_core.cpp"))]

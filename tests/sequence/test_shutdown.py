@@ -30,14 +30,17 @@ class Busy:
         self.pool = ThreadPool(max_workers=1)
         self.release = threading.Event()
         self.finished = threading.Event()
+        self.worker: threading.Thread
         started = threading.Event()
 
         def task() -> None:
+            self.worker = threading.current_thread()
             started.set()
             self.release.wait(TIMEOUT)
             self.finished.set()
 
-        self.pool.create_sequenced_task_runner(traits=traits).post_task(task)
+        self.runner = self.pool.create_sequenced_task_runner(traits=traits)
+        self.runner.post_task(task)
         assert started.wait(TIMEOUT)
 
     def begin_shutdown(self) -> None:
@@ -76,23 +79,13 @@ def test_queued_tasks_are_skipped_by_default() -> None:
 
 def test_tasks_queued_behind_the_running_one_are_skipped_too() -> None:
     # Public contract §8: the same sequence goes on only with what it must.
+    busy = Busy()
     ran: list[int] = []
-    pool = ThreadPool(max_workers=1)
-    runner = pool.create_sequenced_task_runner()
-    started, release = threading.Event(), threading.Event()
-
-    def task() -> None:
-        started.set()
-        release.wait(TIMEOUT)
-
-    runner.post_task(task)
-    runner.post_task(ran.append, 1)
-    assert started.wait(TIMEOUT)
-    with pytest.raises(DeadlineExceededError):
-        pool.shutdown(timeout=0)
-    release.set()
-    pool.shutdown()
-    assert ran == []
+    busy.runner.post_task(ran.append, 1)
+    busy.begin_shutdown()
+    busy.release.set()
+    busy.pool.shutdown()
+    assert ran == [] and busy.finished.is_set()
 
 
 def test_blocking_tasks_are_run_before_shutdown_returns() -> None:
@@ -125,6 +118,7 @@ def test_a_running_continuing_task_is_not_waited_for() -> None:
     assert not busy.finished.is_set()
     busy.release.set()
     assert busy.finished.wait(TIMEOUT)
+    busy.worker.join(TIMEOUT)
 
 
 def test_queued_continuing_tasks_are_skipped() -> None:
@@ -140,20 +134,13 @@ def test_queued_continuing_tasks_are_skipped() -> None:
 def test_tasks_behind_a_running_continuing_task_are_skipped_at_once() -> None:
     # Public contract §8: their futures are cancelled when shutdown returns; they may not depend on
     # a task that may never end.
-    pool = ThreadPool(max_workers=1)
-    runner = pool.create_sequenced_task_runner(traits=CONTINUE)
-    started, release = threading.Event(), threading.Event()
-
-    def task() -> bool:
-        started.set()
-        return release.wait(TIMEOUT)
-
-    running, queued = runner.submit(task), runner.submit(lambda: 1)
-    assert started.wait(TIMEOUT)
-    pool.shutdown()
-    assert queued.cancelled()
-    release.set()
-    assert running.result(TIMEOUT) is True
+    busy = Busy(CONTINUE)
+    queued = busy.runner.submit(lambda: 1)
+    busy.pool.shutdown()
+    assert queued.cancelled() and not busy.finished.is_set()
+    busy.release.set()
+    busy.worker.join(TIMEOUT)
+    assert busy.finished.is_set()
 
 
 def test_futures_of_skipped_tasks_are_cancelled() -> None:
