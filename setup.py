@@ -5,6 +5,7 @@ from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
 CORE = Path("_core")
@@ -41,6 +42,17 @@ extension = Extension(
 )
 
 
+class BuildVariant(build_ext):
+    """Builds anew when another variant was built here last."""
+
+    def run(self):
+        marker = Path("build") / "variant"
+        self.force = self.force or not marker.exists() or marker.read_text() != variant
+        super().run()
+        marker.parent.mkdir(exist_ok=True)
+        marker.write_text(variant)
+
+
 class SourceDistribution(sdist):
     """Holds what the sources are, not what Cython makes of them."""
 
@@ -55,7 +67,7 @@ class SourceDistribution(sdist):
 
 
 setup(
-    cmdclass={"sdist": SourceDistribution},
+    cmdclass={"build_ext": BuildVariant, "sdist": SourceDistribution},
     ext_modules=cythonize(
         [extension],
         include_path=[str(CORE)],

@@ -111,24 +111,27 @@ TEST(a_notification_wakes_the_loop) {
   }
 }
 
+// A handler that pushes from whatever thread, as SequenceNotifier does.
+class PushingHandler : public NotificationHandler {
+ public:
+  PushingHandler(Ref<Sequence> sequence, std::atomic<int>* told)
+      : sequence_(std::move(sequence)), told_(told) {}
+  void OnNotification(WatchContext, Result, const SignalsState&, uint32_t) override {
+    auto* const task = new FunctionTask([told = told_] { ++*told; });
+    if (sequence_->Push(task) != Result::kOk) delete task;
+  }
+
+ private:
+  const Ref<Sequence> sequence_;
+  std::atomic<int>* const told_;
+};
+
 TEST(a_notification_wakes_a_pool) {
+  std::atomic<int> told{0};
   TestPool pool(1);
   Pipe pipe;
-  Ref<Sequence> sequence = pool.NewSequence();
-  std::atomic<int> told{0};
-  // A handler that pushes, as SequenceNotifier does, from any thread.
-  struct Notifier : public NotificationHandler {
-    void OnNotification(WatchContext, Result, const SignalsState&, uint32_t) override {
-      auto* const task = new FunctionTask([this] { ++*told; });
-      if (sequence->Push(task) != Result::kOk) delete task;
-    }
-    Ref<Sequence> sequence;
-    std::atomic<int>* told;
-  };
-  auto notifier = MakeRef<Notifier>();
-  notifier->sequence = sequence;
-  notifier->told = &told;
-  Handle<Watcher> watcher(MakeRef<Watcher>(Ref<NotificationHandler>(Ref<Notifier>(notifier))));
+  Handle<Watcher> watcher(MakeRef<Watcher>(
+      Ref<NotificationHandler>(MakeRef<PushingHandler>(pool.NewSequence(), &told))));
   {
     ApiCall call;
     CHECK_OK(watcher->WatchHandle(watcher.value(), pipe.b.dispatcher(), pipe.b.value(),

@@ -117,13 +117,16 @@ def test_the_last_reference_to_a_runner_may_go_in_its_own_task() -> None:
     with ThreadPool(max_workers=1) as pool:
         runners = [pool.create_sequenced_task_runner()]
         ran: Future[int] = Future()
+        both_posted = threading.Event()
 
         def task() -> None:
+            assert both_posted.wait(TIMEOUT)
             runners.clear()
             gc.collect()
 
         runners[0].post_task(task)
         runners[0].post_task(ran.set_result, 1)
+        both_posted.set()
         assert ran.result(TIMEOUT) == 1
 
 

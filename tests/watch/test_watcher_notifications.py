@@ -273,3 +273,24 @@ def test_a_thousand_handles_on_one_watcher(
         pipe.handle0.read()
         assert outcomes[-1] == (number, Result.OK)
     assert len(outcomes) == 1000
+
+
+def test_a_loop_of_many_rounds_does_not_grow_the_stack(pipe: MessagePipe) -> None:
+    # System rules §9.4: notifications are queued, however long the chain is.
+    rounds = 0
+
+    def callback(
+        context: Hashable, result: Result, state: SignalsState, flags: NotificationFlags
+    ) -> None:
+        nonlocal rounds
+        rounds += 1
+        if result == Result.OK and rounds < 20_000:
+            pipe.handle0.read()
+            looping.arm()
+            pipe.handle1.write(b"next")
+
+    with Watcher(callback) as looping:
+        looping.watch(pipe.handle0, Signals.READABLE, "a")
+        looping.arm()
+        pipe.handle1.write(b"first")
+        assert rounds == 20_000

@@ -115,27 +115,6 @@ def test_a_write_to_a_rearmed_handle_runs_the_callback_after_it_returned(pipe: M
         assert depths == [1] * 10
 
 
-def test_a_loop_of_many_rounds_does_not_grow_the_stack(pipe: MessagePipe) -> None:
-    # System rules §9.4: notifications are queued, however long the chain is.
-    rounds = 0
-
-    def callback(
-        context: Hashable, result: Result, state: SignalsState, flags: NotificationFlags
-    ) -> None:
-        nonlocal rounds
-        rounds += 1
-        if result == Result.OK and rounds < 20_000:
-            pipe.handle0.read()
-            watcher.arm()
-            pipe.handle1.write(b"next")
-
-    with Watcher(callback) as watcher:
-        watcher.watch(pipe.handle0, Signals.READABLE, "a")
-        watcher.arm()
-        pipe.handle1.write(b"first")
-        assert rounds == 20_000
-
-
 def test_write_then_close_in_a_callback_gives_one_cancelled_and_no_ok(make_pipe: MakePipe) -> None:
     # System rules §9.4: the pending OK is dropped, and arming finds the watch gone already.
     first, second = make_pipe(), make_pipe()
