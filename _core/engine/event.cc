@@ -37,9 +37,10 @@ void FutexWake(std::atomic<uint32_t>* word, int how_many) {
           nullptr, 0);
 }
 
-mojo_seq::Wake Event::Wait(Time deadline, Spinner* spinner) {
+mojo_seq::Wake Event::Wait(Time deadline, Spinner* spinner, bool grace) {
   if (IsSet()) return mojo_seq::Wake::kWoken;
-  if (spinner && spinner->Spin([this] { return IsSet(); })) return mojo_seq::Wake::kWoken;
+  if (spinner && spinner->Spin([this] { return IsSet(); }, grace)) return mojo_seq::Wake::kWoken;
+  const Time begin = spinner ? Now() : 0;
   for (;;) {
     uint32_t clear = kClear;
     if (!state_.compare_exchange_strong(clear, kSleeping, std::memory_order_seq_cst) &&
@@ -47,7 +48,10 @@ mojo_seq::Wake Event::Wait(Time deadline, Spinner* spinner) {
       return mojo_seq::Wake::kWoken;
     }
     const mojo_seq::Wake wake = FutexWait(&state_, kSleeping, deadline);
-    if (IsSet()) return mojo_seq::Wake::kWoken;
+    if (IsSet()) {
+      if (spinner) spinner->Slept(Now() - begin, waker());
+      return mojo_seq::Wake::kWoken;
+    }
     if (wake != mojo_seq::Wake::kWoken) {
       // Nobody sleeps any more; a setter need not make a system call for us.
       uint32_t sleeping = kSleeping;

@@ -75,7 +75,7 @@ void RunLoop::QueueLoopWake() {
 
 Wake RunLoop::Wait(Time deadline) {
   const Time timer = next_timer();
-  const Wake wake = wake_->Wait(timer < deadline ? timer : deadline, &spinner_);
+  const Wake wake = wake_->Wait(timer < deadline ? timer : deadline, &spinner_, true);
   if (wake == Wake::kWoken) wake_->Reset();
   if (wake == Wake::kTimedOut && timer < deadline) return Wake::kWoken;
   return wake;

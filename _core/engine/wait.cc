@@ -67,6 +67,7 @@ Result Waiter::Add(Dispatcher* dispatcher, HandleValue value, Signals signals) {
   auto entry =
       MakeRef<Entry>(shared_, Ref<Dispatcher>(dispatcher), signals, entries_.size());
   const Result result = dispatcher->AddObserver(value, Ref<Observer>(Ref<Entry>(entry)));
+  if (dispatcher->type() == HandleType::kMessagePipe) grace_ = true;
   if (result == Result::kOk) entries_.push_back(std::move(entry));
   return result;
 }
@@ -74,7 +75,7 @@ Result Waiter::Add(Dispatcher* dispatcher, HandleValue value, Signals signals) {
 Result Waiter::Wait(Time deadline) {
   // Whether a spin pays depends on what this thread usually waits for.
   static thread_local Spinner spinner;
-  const Wake wake = shared_->event->Wait(deadline, &spinner);
+  const Wake wake = shared_->event->Wait(deadline, &spinner, grace_);
   if (wake == Wake::kInterrupted) return Result::kShouldWait;
   std::lock_guard<std::mutex> lock(shared_->mutex);
   if (!shared_->decided) return Result::kDeadlineExceeded;

@@ -33,6 +33,7 @@ class Waiter {
 
   Ref<Shared> shared_;
   std::vector<Ref<Entry>> entries_;
+  bool grace_ = false;  // for message pipes, which are written to with the embedder's lock held
   size_t index_ = 0;
   Result result_ = Result::kShouldWait;
 };

@@ -12,7 +12,7 @@ void WaitableEvent::Signal() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     signaled_ = true;
-    for (WaitSet* set : sets_) set->OnEventSignaled();
+    for (WaitSet* set : sets_) set->QueueNews();
   }
   signals_.fetch_add(1, std::memory_order_seq_cst);
   if (waiters_.load(std::memory_order_seq_cst) > 0) {
@@ -96,7 +96,7 @@ class WaitSet::Entry : public Observer {
                                [this](const Ref<Entry>& each) { return each.get() == this; }));
     } else if (!was_ready && is_ready) {
       ready.emplace_back(this);
-      if (set_->wake_->Set()) QueueWake(Ref<Event>(set_->wake_));
+      set_->QueueNews();
     }
   }
 
@@ -139,8 +139,7 @@ Result WaitSet::AddHandle(Ref<Dispatcher> dispatcher, HandleValue value, Signals
     std::lock_guard<std::mutex> lock(mutex_);
     entries_.erase(value);
   }
-  // A thread that found the set empty or asleep must look again.
-  if (wake_->Set()) QueueWake(Ref<Event>(wake_));
+  QueueNews();
   return result;
 }
 
@@ -159,6 +158,7 @@ Result WaitSet::RemoveHandle(HandleValue value) {
     ready_.erase(std::remove_if(ready_.begin(), ready_.end(),
                                 [&](const Ref<Entry>& each) { return each.get() == entry.get(); }),
                  ready_.end());
+    if (IsEmptyLocked()) QueueNews();
   }
   entry->dispatcher->RemoveObserver(entry.get());
   return Result::kOk;
@@ -172,7 +172,7 @@ Result WaitSet::AddEvent(Ref<WaitableEvent> event) {
   }
   event->sets_.push_back(this);
   events_.push_back(event);
-  if (wake_->Set()) QueueWake(Ref<Event>(wake_));
+  QueueNews();
   return Result::kOk;
 }
 
@@ -186,15 +186,16 @@ Result WaitSet::RemoveEvent(WaitableEvent* event) {
   removed = std::move(*it);
   events_.erase(it);
   event->sets_.erase(std::find(event->sets_.begin(), event->sets_.end(), this));
+  if (IsEmptyLocked()) QueueNews();
   return Result::kOk;
 }
 
 bool WaitSet::IsEmpty() {
   std::lock_guard<std::mutex> lock(mutex_);
-  return entries_.empty() && ready_.empty() && events_.empty();
+  return IsEmptyLocked();
 }
 
-void WaitSet::OnEventSignaled() {
+void WaitSet::QueueNews() {
   if (wake_->Set()) QueueWake(Ref<Event>(wake_));
 }
 
@@ -239,7 +240,7 @@ Result WaitSet::Wait(size_t max_ready, Time deadline, Ref<WaitableEvent>* event,
     bool empty;
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      empty = entries_.empty() && ready_.empty() && events_.empty();
+      empty = IsEmptyLocked();
       TakeReadyLocked(max_ready, ready);
     }
     if (*event || !ready->empty() || empty) return Result::kOk;

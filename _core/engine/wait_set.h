@@ -67,7 +67,9 @@ class WaitSet : public RefCounted {
   friend class WaitableEvent;
   class Entry;
 
-  void OnEventSignaled();
+  bool IsEmptyLocked() const { return entries_.empty() && ready_.empty() && events_.empty(); }
+  // A thread that waits has something to see, or nothing to wait for any more.
+  void QueueNews();
   Ref<WaitableEvent> TakeEvent();
   void TakeReadyLocked(size_t max_ready, std::vector<ReadyHandle>* ready);
 

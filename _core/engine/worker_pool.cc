@@ -154,7 +154,8 @@ Ref<Sequence> WorkerPool::Next(Worker* worker) {
     if (Ref<Sequence> sequence = TryNext(worker)) return sequence;
     if (!has_spun && !closing()) {
       has_spun = true;
-      worker->spinner_.Spin([this] { return ready_count_.load(std::memory_order_acquire) > 0; });
+      worker->spinner_.Spin([this] { return ready_count_.load(std::memory_order_acquire) > 0; },
+                            true);
       lock.lock();
       continue;
     }
@@ -177,7 +178,10 @@ Ref<Sequence> WorkerPool::Next(Worker* worker) {
       deadline = timers_.next();
     }
     lock.unlock();
-    worker->wake_->Wait(deadline);
+    const Time begin = Now();
+    if (worker->wake_->Wait(deadline) == Wake::kWoken) {
+      worker->spinner_.Slept(Now() - begin, worker->wake_->waker());
+    }
     lock.lock();
     if (timekeeper_ == worker) timekeeper_ = nullptr;
     if (!worker->searching_) {

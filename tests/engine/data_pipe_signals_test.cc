@@ -1,4 +1,4 @@
-// Data pipes: signals of every state, watches, and ends that travel. System rules §5.6, §8.2, §8.3.
+// Data pipes: signals of every state, watches, ends that travel. System rules §5.6, §8.2, §8.3.
 
 #include "check.h"
 #include "data_pipes.h"

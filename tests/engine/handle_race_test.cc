@@ -124,9 +124,9 @@ void RaceAll(void (*const (&operations)[N])(Scene&), size_t rounds) {
 
 TEST(every_two_operations_on_a_message_pipe) {
   void (*const operations[])(PipeScene&) = {
-      WriteA,  WriteB,   WriteBatchA, ReadB,      QueryB,         CloseA, CloseB,
-      SendA,   SendB,    SendBoth,    SendInVain, SendAndReceive, FuseB,  WatchAndCancel,
-      CancelB, CloseWatcher, WaitB,   WaitSetB};
+      WriteA,     WriteB,         WriteBatchA, ReadB,          QueryB,  CloseA,
+      CloseB,     SendA,          SendB,       SendBoth,       SendInVain, SendAndReceive,
+      FuseB,      WatchAndCancel, CancelB,     CloseWatcher,   WaitB,   WaitSetB};
   RaceAll(operations, 40);
 }
 
@@ -147,7 +147,9 @@ constexpr std::initializer_list<Result> kTransferResults = {
     Result::kInvalidArgument, Result::kFailedPrecondition, Result::kShouldWait, Result::kBusy,
     Result::kOutOfRange};
 
-void WriteSome(DataScene& scene) { CheckKnown(Write(scene.pipe.producer, "89ab"), kTransferResults); }
+void WriteSome(DataScene& scene) {
+  CheckKnown(Write(scene.pipe.producer, "89ab"), kTransferResults);
+}
 void WriteWhole(DataScene& scene) {
   CheckKnown(Write(scene.pipe.producer, "89ab", nullptr, true), kTransferResults);
 }
@@ -215,9 +217,9 @@ void ArmWatcher(DataScene& scene) { scene.watcher.Arm(); }
 
 TEST(every_two_operations_on_a_data_pipe) {
   void (*const operations[])(DataScene&) = {
-      WriteSome,       WriteWhole,  ReadSome,      Peek,          DiscardSome,  QueryAmount,
-      WriteInTwoPhases, ReadInTwoPhases, ViewAWindow, CloseProducer, CloseConsumer, SendProducer,
-      SendConsumer,    ArmWatcher};
+      WriteSome,        WriteWhole,      ReadSome,    Peek,          DiscardSome,
+      QueryAmount,      WriteInTwoPhases, ReadInTwoPhases, ViewAWindow, CloseProducer,
+      CloseConsumer,    SendProducer,    SendConsumer, ArmWatcher};
   RaceAll(operations, 15);
 }
 

@@ -1,5 +1,5 @@
-// Message pipes that are written, read, closed, sent and fused by many threads at once. That nothing
-// is left alive in the end proves that no pipe was ever put inside itself.
+// Message pipes that are written, read, closed, sent and fused by many threads at once. That
+// nothing is left alive in the end proves that no pipe was ever put inside itself.
 
 #include <algorithm>
 

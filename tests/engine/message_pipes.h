@@ -61,8 +61,9 @@ inline Result WriteMessage(const PipeEnd& end, OwnedMessage& message,
   Attachment attachment;
   for (const Attached& each : handles) attachment.Add(each.dispatcher, each.value);
   size_t ignored;
-  const Result result = end->Write(end.value(), message.get(), handles.empty() ? nullptr : &attachment,
-                                   blamed ? blamed : &ignored);
+  const Result result =
+      end->Write(end.value(), message.get(), handles.empty() ? nullptr : &attachment,
+                 blamed ? blamed : &ignored);
   if (result == Result::kOk) message.release();
   return result;
 }

@@ -1,5 +1,6 @@
 """The C++ tests of the engine, in three variants: plain with the library's assertions, with
-AddressSanitizer and UndefinedBehaviorSanitizer, and with ThreadSanitizer. Each is an item of its own.
+AddressSanitizer and UndefinedBehaviorSanitizer, and with ThreadSanitizer. Each is an item of its
+own.
 
 A variant is built once for each state of the sources, into pytest's cache.
 """

@@ -275,6 +275,26 @@ TEST(a_waiting_thread_sees_what_is_added) {
   }
 }
 
+TEST(a_waiting_thread_returns_when_there_is_nothing_left_to_wait_for) {
+  for (int round = 0; round < 200; ++round) {
+    Pipe pipe;
+    auto event = MakeRef<WaitableEvent>(true, false);
+    TestWaitSet set;
+    CHECK_OK(set.Add(pipe.b, kSignalReadable));
+    CHECK_OK(set.Add(event));
+    Blocker waiter([&] {
+      const auto outcome = set.Wait(16, kNever);
+      CHECK_OK(outcome.result);
+      CHECK(!outcome.event);
+      CHECK(outcome.ready.empty());
+    });
+    if (round % 4 < 2) waiter.WaitUntilAsleep();
+    if (round % 2 == 0) CHECK_OK(set.Remove(pipe.b));
+    CHECK_OK(set.Remove(event));
+    if (round % 2 == 1) CHECK_OK(set.Remove(pipe.b));
+  }
+}
+
 TEST(an_automatic_event_goes_to_one_of_those_who_want_it) {
   // A set and a thread that waits for the event itself.
   auto event = MakeRef<WaitableEvent>(false, false);
