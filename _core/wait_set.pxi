@@ -112,6 +112,7 @@ cdef class WaitSet:
         if self._set.RemoveHandle(value) != c_Result.kOk:
             raise NotFoundError(f"{handle!r} is not in the set")
         self._handles.pop(value, None)
+        after_call()  # a waiting thread may have nothing left to wait for
 
     def add_event(self, event):
         """Adds an event.
@@ -139,6 +140,7 @@ cdef class WaitSet:
         if self._set.RemoveEvent(removed._event) != c_Result.kOk:
             raise NotFoundError("the event is not in the set")
         self._events.pop(<uint64_t>removed._event, None)
+        after_call()
 
     def wait(self, max_ready=16, timeout=None):
         """Blocks until a handle is ready, or was closed, or an event is signaled.

@@ -97,6 +97,10 @@ class Demo:
                 self._loop.task_runner.post_task(self._start, pool)
                 self._loop.run()
                 self._ledger.finish(interrupted=self._cancelled.is_set())
+            for hosted in self._hosted:
+                # A worker that was busy while the pool was left has not been told of the end.
+                if isinstance(hosted, Worker):
+                    hosted.close()
         finally:
             signal.signal(signal.SIGINT, previous)
         if self._failure is not None:

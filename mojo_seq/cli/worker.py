@@ -52,7 +52,7 @@ class Worker:
             for message in self._pipe.read_batch():
                 self._on_message(message)
         except PeerClosedError:  # nobody there any more, to ask or to be told
-            self._close()
+            self.close()
 
     def _on_message(self, message: Message) -> None:
         if self._stream is None:
@@ -88,7 +88,8 @@ class Worker:
                 self._histogram[:] = 0
         return finished
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Give up everything; harmless when repeated."""
         self._watcher.close()
         self._pipe.close()
         if self._stream is not None:

@@ -2,6 +2,7 @@
 // travel. Every byte must arrive once and in order.
 
 #include <cstring>
+#include <optional>
 
 #include "check.h"
 #include "data_pipes.h"
@@ -163,6 +164,81 @@ TEST(several_writers_of_one_end_do_not_mix_their_elements) {
     }
     for (size_t count : counts) CHECK_EQ(count, kEach);
   });
+}
+
+// A large transfer is made in slices; the end may be sent away between two of them. What the call
+// says it has transferred is what counts, and the receiver goes on from there.
+TEST(a_producer_sent_in_the_middle_of_a_write_has_written_what_it_says) {
+  constexpr size_t kTotal = 96 * 1024;
+  std::vector<uint8_t> stream(kTotal);
+  Fill(stream.data(), kTotal, 0);
+  std::optional<DataPipePair> pipe;
+  std::optional<Pipe> carrier;
+  size_t written = 0;
+  Race(
+      200,
+      [&] {
+        if (pipe) {
+          std::string data;
+          if (written > 0) {
+            CHECK_OK(Read(pipe->consumer, &data, written, true));
+            CHECK(memcmp(data.data(), stream.data(), written) == 0);
+          }
+          CHECK(Read(pipe->consumer, &data, 1) != Result::kOk);
+        }
+        pipe.emplace(kTotal);
+        carrier.emplace();
+      },
+      [&] {
+        ApiCall call;
+        IoLock lock(pipe->producer.get());
+        written = kTotal;
+        if (pipe->producer->Write(pipe->producer.value(), stream.data(), &written, false) !=
+            Result::kOk) {
+          written = 0;
+        }
+      },
+      [&] { CHECK_OK(Write(carrier->a, "", {pipe->producer})); });
+}
+
+TEST(a_consumer_sent_in_the_middle_of_a_read_has_read_what_it_says) {
+  constexpr size_t kTotal = 96 * 1024;
+  std::vector<uint8_t> stream(kTotal);
+  Fill(stream.data(), kTotal, 0);
+  std::optional<DataPipePair> pipe;
+  std::optional<Pipe> carrier;
+  std::vector<uint8_t> data(kTotal);
+  size_t read = 0;
+  Race(
+      200,
+      [&] {
+        if (pipe) {
+          CHECK(memcmp(data.data(), stream.data(), read) == 0);
+          Consumer received = ReadHandle<DataPipeConsumer>(carrier->b);
+          if (read < kTotal) {
+            const std::string rest = ReadExactly(received, kTotal - read);
+            CHECK(memcmp(rest.data(), stream.data() + read, rest.size()) == 0);
+          }
+          size_t left;
+          CHECK_OK(Query(received, &left));
+          CHECK_EQ(left, 0u);
+        }
+        pipe.emplace(kTotal);
+        carrier.emplace();
+        size_t nbytes = kTotal;
+        IoLock lock(pipe->producer.get());
+        CHECK_OK(pipe->producer->Write(pipe->producer.value(), stream.data(), &nbytes, true));
+      },
+      [&] {
+        ApiCall call;
+        IoLock lock(pipe->consumer.get());
+        read = kTotal;
+        if (pipe->consumer->Read(pipe->consumer.value(), data.data(), &read, false,
+                                 DataPipeConsumer::Mode::kRead) != Result::kOk) {
+          read = 0;
+        }
+      },
+      [&] { CHECK_OK(Write(carrier->a, "", {pipe->consumer})); });
 }
 
 TEST(closing_in_the_middle_of_a_stream_ends_the_other_side) {

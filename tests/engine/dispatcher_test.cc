@@ -175,6 +175,7 @@ TEST(a_watch_cancelled_in_the_window_does_not_come_back) {
     CHECK_EQ(watcher.recorder().count(Result::kCancelled), 1u);
     if (abort) {
       transit.Abort();
+      CHECK_EQ(LiveCount(Kind::kWatch), 0);
       CHECK_OK(watcher.Watch(pipe.a, kSignalReadable, 1));
       CHECK_OK(watcher.Arm());
       CHECK_OK(Write(pipe.b, "x"));

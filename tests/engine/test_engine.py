@@ -13,7 +13,9 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,3 +201,30 @@ def test_planted_defects_are_found(program: Program, defect: str, report: str) -
 def test_a_hang_is_ended(program: Program) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         program.run("planted.hang", timeout=0.2)
+
+
+STARTER = """
+import os, subprocess, sys
+os.environ["MOJO_SEQ_TEST_PARENT"] = str(os.getpid())
+child = subprocess.Popen([*sys.argv[1:], "planted.hang"])
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.mark.parametrize("program", ["plain"], indirect=True, scope="session")
+def test_a_program_dies_with_the_run_that_started_it(program: Program) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTER, *program.command], stdout=subprocess.PIPE, text=True
+    ) as starter:
+        assert starter.stdout is not None
+        status = Path(f"/proc/{int(starter.stdout.readline())}/stat")
+        starter.kill()
+    while status.exists():  # the test's timeout is the limit
+        try:
+            state = status.read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            break
+        if state in "ZX":  # dead, and nobody has asked for its exit code
+            break
+        time.sleep(0.001)

@@ -241,6 +241,7 @@ TEST(cancelling_is_told_before_it_returns_and_frees_the_context) {
   CHECK_OK(watcher.Watch(pipe.b, kSignalReadable, 1));
   CHECK_OK(watcher.Cancel(1));
   CheckCancelledOnce(watcher, 1);
+  CHECK_EQ(LiveCount(Kind::kWatch), 0);
   CHECK_EQ(watcher.Cancel(1), Result::kNotFound);
   CHECK_OK(watcher.Watch(pipe.b, kSignalReadable, 1));
   CHECK_EQ(watcher.Cancel(2), Result::kNotFound);

@@ -186,6 +186,7 @@ TEST(watching_races_with_cancelling_and_closing) {
         if (watcher) {
           watcher->Close();
           CHECK_EQ(watcher->recorder().count(), watched == Result::kOk ? 1u : 0u);
+          CHECK_EQ(LiveCount(Kind::kWatch), 0);  // also where the handle is still open
         }
         pipe.emplace();
         watcher.emplace();
