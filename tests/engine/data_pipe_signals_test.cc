@@ -159,6 +159,22 @@ TEST(the_producer_hears_of_space) {
   });
 }
 
+TEST(beginning_a_window_is_noticed) {
+  DataPipePair pipe;
+  CHECK_OK(Write(pipe.producer, "x"));
+  TestWatcher watcher;
+  CHECK_OK(watcher.Watch(pipe.producer, W, 1));
+  CHECK_OK(watcher.Watch(pipe.consumer, R, 2));
+  DataPipeWindow window;
+  CHECK_OK(BeginWrite(pipe.producer, &window));
+  std::vector<ReadyWatch> ready;
+  CHECK_EQ(watcher.Arm(16, &ready), Result::kFailedPrecondition);
+  CHECK_EQ(ready.size(), 1u);
+  CHECK_EQ(ready[0].context, 2u);
+  CHECK_OK(BeginRead(pipe.consumer, &window));
+  CHECK_OK(watcher.Arm());  // neither is satisfied any more
+}
+
 TEST(ending_a_window_is_noticed) {
   DataPipePair pipe;
   DataPipeWindow window;

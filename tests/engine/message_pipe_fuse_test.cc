@@ -173,18 +173,23 @@ TEST(fusing_cannot_put_a_pipe_inside_itself_at_a_distance) {
 }
 
 TEST(fusing_cannot_close_a_loop_through_both_queues) {
-  // left.b holds an end whose queue holds left.a, and right.a one whose queue holds right.b: each
-  // is harmless where it is, but crossed over they would be inside one another.
+  // What is unread at left.b holds left.a, what is unread at right.a holds right.b. Each is
+  // harmless where it is; crossed over, each would be inside the other.
   Pipe left, right, p, q;
   CHECK_OK(Write(left.a, "", {p.b}));
-  CHECK_OK(Write(right.b, "", {q.b}));
-  CHECK_OK(Write(p.a, "", {right.b}));  // right.b in p.b in left.b -> right.b
-  CHECK(Fuse(left.b, right.a) != Result::kOk);
-  PipeEnd p_end = ReadHandle<MessagePipeEndpoint>(left.b);
-  PipeEnd right_end = ReadHandle<MessagePipeEndpoint>(p_end);
   CHECK_OK(Write(p.a, "", {left.a}));
-  CHECK_OK(Write(q.a, "", {p_end}));  // left.a in p.b in q.b in right.a -> left.a
+  CHECK_OK(Write(right.b, "", {q.b}));
+  CHECK_OK(Write(q.a, "", {right.b}));
   CHECK(Fuse(left.b, right.a) != Result::kOk);
+  CHECK(Fuse(right.a, left.b) != Result::kOk);
+  // Without one half of it there is no loop.
+  PipeEnd p_end = ReadHandle<MessagePipeEndpoint>(left.b);
+  CHECK_OK(Fuse(left.b, right.a));
+  PipeEnd left_end = ReadHandle<MessagePipeEndpoint>(p_end);
+  PipeEnd q_end = ReadHandle<MessagePipeEndpoint>(left_end);
+  PipeEnd right_end = ReadHandle<MessagePipeEndpoint>(q_end);
+  CHECK_OK(Write(left_end, "x"));
+  CHECK_EQ(ReadText(right_end), "x");
 }
 
 TEST(fusing_and_sending_cannot_make_a_loop_together) {

@@ -58,6 +58,22 @@ TEST(every_message_and_every_closing_is_noticed) {
   }
 }
 
+TEST(no_signal_is_missed_between_two_sets) {
+  auto ping = MakeRef<WaitableEvent>(false, false), pong = MakeRef<WaitableEvent>(false, false);
+  constexpr int kTurns = 20'000;
+  RunTogether(2, [&](size_t thread) {
+    TestWaitSet set;
+    CHECK_OK(set.Add(thread == 0 ? ping : pong));
+    if (thread == 1) Signal(ping);
+    for (int i = 0; i < kTurns; ++i) {
+      const auto outcome = set.Wait(1, kNever);
+      CHECK_OK(outcome.result);
+      CHECK(outcome.event);
+      Signal(thread == 0 ? pong : ping);
+    }
+  });
+}
+
 TEST(members_come_and_go_while_a_thread_waits) {
   constexpr size_t kRounds = 1'500;
   TestWaitSet set;

@@ -216,6 +216,26 @@ TEST(nobody_starves) {
   CHECK_EQ(seen.size(), 10u);
 }
 
+TEST(a_set_may_end_while_a_member_is_being_sent) {
+  for (bool commit : {true, false}) {
+    Pipe pipe;
+    std::vector<Ref<Observer>> aside;
+    {
+      TestWaitSet set;
+      CHECK_OK(set.Add(pipe.b, kSignalReadable));
+      CHECK_OK(pipe.b->BeginTransit(pipe.b.value(), &aside));
+    }
+    if (commit) {
+      pipe.b->CommitTransit(std::move(aside));  // would tell the set
+      pipe.b->CloseInTransit();
+    } else {
+      pipe.b->AbortTransit(pipe.b.value(), std::move(aside));
+      CHECK_OK(Write(pipe.a, "x"));
+    }
+    DispatchPending();
+  }
+}
+
 TEST(a_set_that_ends_leaves_its_members_alone) {
   Pipe pipe;
   DataPipePair data;

@@ -132,9 +132,9 @@ TEST(timers_are_set_and_removed_from_everywhere) {
   constexpr size_t kThreads = 3, kEach = 1'500;
   std::atomic<size_t> ran{0}, dropped{0};
   Random random(9);
+  std::vector<std::unique_ptr<CheckedSequence>> sequences;
   {
     GrowingPool pool(2);
-    std::vector<std::unique_ptr<CheckedSequence>> sequences;
     for (int i = 0; i < 5; ++i) {
       sequences.push_back(
           std::make_unique<CheckedSequence>(pool.NewSequence(RandomTraits(random))));
@@ -182,9 +182,9 @@ TEST(timers_are_set_and_removed_from_everywhere) {
 TEST(a_sequence_and_its_pusher_never_lose_each_other) {
   // One task at a time, each posted when the one before has run: every push races with the end of
   // a turn, and a lost one is a hang.
+  std::atomic<size_t> ran{0};
   TestPool pool(2);
   Ref<Sequence> sequence = pool.NewSequence();
-  std::atomic<size_t> ran{0};
   for (size_t i = 1; i <= 20'000; ++i) {
     CHECK_OK(Post(sequence.get(), [&] { ++ran; }));
     while (ran < i) sched_yield();
@@ -193,10 +193,10 @@ TEST(a_sequence_and_its_pusher_never_lose_each_other) {
 
 TEST(tasks_that_wait_for_other_sequences_find_threads) {
   // Each blocking task waits for a task on another sequence; the pool must grow for that.
+  std::atomic<int> finished{0};
   GrowingPool pool(1);
   SequenceTraits may_block;
   may_block.may_block = true;
-  std::atomic<int> finished{0};
   std::vector<Ref<Sequence>> sequences;
   for (int i = 0; i < 8; ++i) {
     auto done = std::make_shared<std::atomic<bool>>(false);

@@ -188,9 +188,9 @@ TEST(sequences_that_may_block_allow_for_more_threads_while_they_run) {
 }
 
 TEST(a_thread_that_could_not_be_started_does_not_keep_others_asleep) {
+  std::atomic<bool> ran{false};
   HandPool pool(2);
   Ref<Sequence> sequence = pool.NewSequence();
-  std::atomic<bool> ran{false};
   CHECK(pool.pool->WantsThread());
   std::thread sleeper;
   {
@@ -220,11 +220,11 @@ TEST(a_sleeping_thread_is_woken_by_a_push) {
 }
 
 TEST(ready_sequences_wake_one_thread_after_another) {
+  std::atomic<int> arrived{0}, left{0};
   TestPool pool(3);
   while (pool->statistics().idle < 3) sched_yield();
   // Three tasks that can only end together: all the threads must have been woken.
   std::vector<Ref<Sequence>> sequences;
-  std::atomic<int> arrived{0}, left{0};
   for (int i = 0; i < 3; ++i) {
     sequences.push_back(pool.NewSequence());
     CHECK_OK(Post(sequences.back().get(), [&] {
@@ -250,8 +250,8 @@ TEST(a_pool_of_many_idle_sequences_runs_them_all) {
 }
 
 TEST(a_sequence_outlives_its_owner_while_it_has_tasks) {
-  TestPool pool(1);
   std::atomic<int> ran{0};
+  TestPool pool(1);
   for (int i = 0; i < 100; ++i) {
     Ref<Sequence> sequence = pool.NewSequence();
     CHECK_OK(Post(sequence.get(), [&] { ++ran; }));

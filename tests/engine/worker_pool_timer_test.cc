@@ -11,23 +11,23 @@ namespace mojo_seq::testing::worker_pool_timer_test {
 constexpr Time kHour = INT64_C(3'600'000'000'000);
 
 TEST(a_due_timer_runs_on_a_sleeping_pool) {
+  std::atomic<Time> ran{0};
   TestPool pool(1);
   Ref<Sequence> sequence = pool.NewSequence();
   while (pool->statistics().idle == 0) sched_yield();
   const Time due = Now() + 2'000'000;
-  std::atomic<Time> ran{0};
   CHECK_OK(pool.PostDelayed(due, sequence, [&] { ran = Now(); }));
   while (ran == 0) sched_yield();
   CHECK(ran >= due);
 }
 
 TEST(an_earlier_timer_replaces_the_one_that_is_slept_for) {
+  std::atomic<size_t> dropped{0};
+  std::atomic<bool> ran{false};
   TestPool pool(2);
   Ref<Sequence> sequence = pool.NewSequence();
-  std::atomic<size_t> dropped{0};
   CHECK_OK(pool.PostDelayed(Now() + kHour, sequence, [] { CHECK(false); }, &dropped));
   while (pool->statistics().idle < 2) sched_yield();
-  std::atomic<bool> ran{false};
   CHECK_OK(pool.PostDelayed(Now() + 1'000'000, sequence, [&] { ran = true; }));
   while (!ran) sched_yield();
   pool.Shutdown();
@@ -35,9 +35,9 @@ TEST(an_earlier_timer_replaces_the_one_that_is_slept_for) {
 }
 
 TEST(a_timer_is_kept_while_its_timekeeper_is_busy) {
+  std::atomic<bool> ran{false}, release{false}, started{false};
   TestPool pool(2);
   Ref<Sequence> busy = pool.NewSequence(), sequence = pool.NewSequence();
-  std::atomic<bool> ran{false}, release{false}, started{false};
   while (pool->statistics().idle < 2) sched_yield();
   CHECK_OK(pool.PostDelayed(Now() + 20'000'000, sequence, [&] {
     ran = true;
