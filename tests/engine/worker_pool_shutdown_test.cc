@@ -75,6 +75,23 @@ TEST(a_shutdown_does_not_wait_for_a_task_that_continues) {
   busy.release = true;
 }
 
+TEST(a_shutdown_waits_until_what_did_not_begin_is_skipped) {
+  auto pool = MakeRef<WorkerPool>(1);
+  auto sequence = MakeRef<Sequence>(Ref<Scheduler>(Ref<WorkerPool>(pool)),
+                                    With(ShutdownBehavior::kContinue));
+  WorkerPool::Worker worker;
+  pool->AddThread();
+  std::atomic<size_t> skipped{0};
+  CHECK_OK(Post(sequence.get(), [] { CHECK(false); }, &skipped));
+  CHECK(!pool->Close());
+  Ref<Sequence> taken = pool->TryNext(&worker);
+  CHECK_EQ(pool->WaitDrained(0), Result::kDeadlineExceeded);
+  RunSequence(pool.get(), std::move(taken));
+  CHECK_EQ(skipped.load(), 1u);
+  CHECK_OK(pool->WaitDrained(0));
+  CHECK(!pool->Next(&worker));
+}
+
 TEST(a_task_of_a_shutdown_may_not_post) {
   BusyPool busy(ShutdownBehavior::kSkip);
   Ref<Sequence> blocking = busy.pool.NewSequence(With(ShutdownBehavior::kBlock));
