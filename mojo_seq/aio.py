@@ -11,12 +11,12 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    __Outcome: TypeAlias = tuple[_core.Result, _core.SignalsState]
+    _Outcome: TypeAlias = tuple[_core.Result, _core.SignalsState]
 
 __all__ = ["wait"]
 
 
-async def wait(handle: _core.Handle, signals: _core.Signals | int) -> __Outcome:
+async def wait(handle: _core.Handle, signals: _core.Signals | int) -> _Outcome:
     """Waits until any of `signals` is satisfied, or none can be any more, in the running loop.
 
     Cancelling the waiting task ends the watch.
@@ -43,13 +43,13 @@ def _in_trio_task() -> bool:
     return trio is not None and bool(trio.lowlevel.in_trio_task())
 
 
-async def _wait_in_asyncio(handle: _core.Handle, signals: _core.Signals | int) -> __Outcome:
+async def _wait_in_asyncio(handle: _core.Handle, signals: _core.Signals | int) -> _Outcome:
     import asyncio
 
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[__Outcome] = loop.create_future()
+    future: asyncio.Future[_Outcome] = loop.create_future()
 
-    def settle(outcome: __Outcome) -> None:
+    def settle(outcome: _Outcome) -> None:
         if not future.done():
             future.set_result(outcome)
 
@@ -71,14 +71,14 @@ async def _wait_in_asyncio(handle: _core.Handle, signals: _core.Signals | int) -
         return await future
 
 
-async def _wait_in_trio(handle: _core.Handle, signals: _core.Signals | int) -> __Outcome:
+async def _wait_in_trio(handle: _core.Handle, signals: _core.Signals | int) -> _Outcome:
     import trio
 
     token = trio.lowlevel.current_trio_token()
     event = trio.Event()
-    outcomes: list[__Outcome] = []
+    outcomes: list[_Outcome] = []
 
-    def settle(outcome: __Outcome) -> None:
+    def settle(outcome: _Outcome) -> None:
         outcomes.append(outcome)
         event.set()
 
@@ -109,7 +109,7 @@ async def _wait_in_trio(handle: _core.Handle, signals: _core.Signals | int) -> _
 
 def _watch(
     watcher: _core.Watcher, handle: _core.Handle, signals: _core.Signals | int
-) -> __Outcome | None:
+) -> _Outcome | None:
     """Watches and arms; what is ready already, if anything is."""
     watcher.watch(handle, signals, None)
     try:
