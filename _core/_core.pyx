@@ -10,7 +10,9 @@ unless its declaration says otherwise; the engine has its own locks. The module 
 marked as safe without the GIL: a free-threaded interpreter turns the GIL on when it loads it.
 """
 
+import atexit
 import enum
+import os
 from collections import namedtuple
 
 cimport cython
@@ -30,17 +32,21 @@ from libcpp.vector cimport vector
 
 from data_pipe cimport *
 from dispatcher cimport *
+from io_thread cimport *
 from message cimport *
 from message_pipe cimport *
 from platform_handle cimport *
+from segment cimport *
 from sequence cimport *
 from shared_buffer cimport *
+from system_thread cimport *
 from wait cimport *
 from watcher cimport *
 
 include "errors.pxi"
 include "signals.pxi"
 include "after_call.pxi"
+include "peer_report.pxi"
 include "arguments.pxi"
 include "handle.pxi"
 include "payload.pxi"
@@ -58,4 +64,5 @@ include "run_task.pxi"
 include "worker_pool.pxi"
 include "run_loop.pxi"
 include "simple_watcher.pxi"
+include "process.pxi"
 include "garbage_collection.pxi"

@@ -57,6 +57,7 @@ cdef int drain_releases() noexcept:
         objects = TakeReleases()
         for i in range(objects.size()):
             Py_DECREF(<object>objects[i])
+        drain_bad_peers()
     draining = False
     return 0
 
@@ -79,4 +80,5 @@ def live_objects():
         "wait_set": LiveCount(Kind.kWaitSet),
         "sequence": LiveCount(Kind.kSequence),
         "task": LiveCount(Kind.kTask),
+        "channel": LiveCount(Kind.kChannel),
     }

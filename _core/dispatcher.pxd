@@ -57,6 +57,7 @@ cdef extern from "engine/live_count.h" namespace "mojo_seq" nogil:
         kWaitSet
         kSequence
         kTask
+        kChannel
     int64_t LiveCount(Kind kind)
 
 
@@ -71,6 +72,7 @@ cdef extern from "engine/notification.h" namespace "mojo_seq" nogil:
     # Handlers may run Python: with the GIL held, or from a thread that has none.
     void DispatchPending()
     void FlushWakes()
+    void StopSystemNotifications()
 
 
 cdef extern from "engine/release_list.h" namespace "mojo_seq" nogil:
@@ -95,4 +97,5 @@ cdef extern from "engine/dispatcher.h" namespace "mojo_seq" nogil:
         HandleValue Adopt()
         c_Result Close(HandleValue value)
         c_Result QueryState(HandleValue value, c_SignalsState* state)
+        c_Result QueryState(HandleValue value, c_SignalsState* state, cbool look)
         void CloseInTransit()

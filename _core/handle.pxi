@@ -103,6 +103,10 @@ cdef class Handle:
         return f"<{type(self).__name__} {self._value} {state}>"
 
     def __reduce_ex__(self, protocol):
+        if handle_reducer is not None:
+            reduced = handle_reducer(self)
+            if reduced is not NotImplemented:
+                return reduced
         raise TypeError(f"{type(self).__name__} cannot be copied or pickled; attach it to a message")
 
 

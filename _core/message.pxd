@@ -1,5 +1,5 @@
 # engine/message.h
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint32_t
 from libcpp cimport bool as cbool
 from libcpp.vector cimport vector
 
@@ -7,8 +7,9 @@ from dispatcher cimport Dispatcher, HandleValue, Ref, RefCounted, c_Result
 
 
 cdef extern from "engine/message.h" namespace "mojo_seq" nogil:
-    const size_t kMaxMessageBytes
     const size_t kMaxMessageHandles
+    size_t MaxMessageBytes()
+    void SetMaxMessageBytes(size_t nbytes)
 
     cdef cppclass Payload(RefCounted):
         @staticmethod
@@ -22,6 +23,7 @@ cdef extern from "engine/message.h" namespace "mojo_seq" nogil:
         size_t size
         void* context
         void (*release)(void*) noexcept
+        uint32_t sender
         vector[Ref[Dispatcher]] dispatchers
 
     void DestroyMessage "mojo_seq::Message::Destroy"(c_Message* message)

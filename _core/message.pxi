@@ -54,7 +54,7 @@ cdef class Message:
         """A serialized message of `nbytes` zero bytes, to be filled in place. Raises as Message()."""
         cdef size_t size = to_allocation(nbytes, "nbytes")
         listed = to_handles(handles)
-        cdef c_Message* made = allocate_message(size, True)
+        cdef c_Message* made = allocate_message(size, True, size >= kSegmentThreshold)
         cdef Message message = Message.__new__(Message)
         message._writable = True
         message._build(made, listed)
@@ -275,9 +275,9 @@ cdef class Message:
         old_size = self._message.size
         if size < old_size:
             raise OutOfRangeError(f"the payload has {old_size} bytes already, asked for {size}")
-        if size > kMaxMessageBytes:
+        if size > MaxMessageBytes():
             raise ResourceExhaustedError(
-                f"a message carries at most {kMaxMessageBytes} bytes, got {size}")
+                f"a message carries at most {MaxMessageBytes()} bytes, got {size}")
         self._check_unexported()
         if self._message.dispatchers.size() + <size_t>len(listed) > kMaxMessageHandles:
             raise ResourceExhaustedError(f"a message carries at most {kMaxMessageHandles} handles")
@@ -348,12 +348,12 @@ cdef class Message:
             after_call()
 
     def notify_bad(self, reason):
-        """Says that the message makes no sense. Its sender is this process: an ERROR is logged."""
+        """Says that the message makes no sense: to the `on_error` of the process that wrote it, if
+        one was given for that, else to the log."""
         if not isinstance(reason, str):
             raise TypeError(f"reason must be a str, not {type(reason).__name__}")
         self._check()
-        import logging
-        logging.getLogger("mojo_seq").error("bad message: %s", reason)
+        report_bad_message(reason, self._message.sender)
 
     def __len__(self):
         self._check_serialized()

@@ -58,22 +58,27 @@ cdef class MessagePipeHandle(Handle):
             InvalidArgumentError: this handle or one of `handles` is closed or sent, is a Watcher,
                 or is this pipe's other end (also inside what is sent).
             BusyError: one of `handles` is in two-phase I/O, listed twice, or this one.
-            ResourceExhaustedError: above 256 MiB or 1 Mi handles, or out of memory.
+            ResourceExhaustedError: above 256 MiB or 1 Mi handles, out of memory, or no descriptors
+                for handles that leave the process.
         """
         cdef c_Message* message
         cdef c_Result result
         cdef size_t blamed = 0
         cdef MessagePipeEndpoint* endpoint = self._endpoint()
         if type(handles) is tuple and not <tuple>handles:
-            message = new_message(payload)
-            result = endpoint.Write(self._value, message, NULL, &blamed)
+            message = new_message(payload, "payload", endpoint)
+            if message.size >= LONG_COPY and endpoint.IsRemote():
+                with nogil:
+                    result = endpoint.Write(self._value, message, NULL, &blamed)
+            else:
+                result = endpoint.Write(self._value, message, NULL, &blamed)
             if result != c_Result.kOk:
                 DestroyMessage(message)
                 self._fail_write(result)
             after_call()
             return
         listed = to_handles(handles)
-        message = new_message(payload)
+        message = new_message(payload, "payload", endpoint)
         try:
             self._write(message, listed)
         except BaseException:
@@ -84,13 +89,21 @@ cdef class MessagePipeHandle(Handle):
     cdef int _write(self, c_Message* message, list handles) except -1:
         """Writes, with handles to attach. On failure the message is still the caller's."""
         cdef Attachment attachment
+        cdef Serialization serialization
         cdef size_t blamed = 0
         cdef c_Result result
+        cdef list serialized = None
         cdef MessagePipeEndpoint* endpoint = self._endpoint()
         add_handles(&attachment, handles)
-        result = endpoint.Write(self._value, message, &attachment, &blamed)
-        if result == c_Result.kOk:
-            return 0
+        while True:
+            result = endpoint.Write(self._value, message, &attachment, &blamed, &serialization)
+            if result == c_Result.kOk:
+                return 0
+            if result != c_Result.kUnimplemented:
+                break
+            if serialized is None:
+                serialized = []
+            serialize_contexts(&serialization, serialized)
         after_call()
         if blamed < <size_t>len(handles):
             self._check_open()
@@ -101,6 +114,11 @@ cdef class MessagePipeHandle(Handle):
         if result == c_Result.kInvalidArgument:
             self._check_open()
             raise InvalidArgumentError("a pipe cannot carry its own peer, also not inside another")
+        if result == c_Result.kPermissionDenied:
+            raise InvalidArgumentError("shared memory that is not sealed against shrinking cannot "
+                                       "leave the process")
+        if result == c_Result.kResourceExhausted:
+            fail(result, "no descriptors or memory for what leaves the process")
         fail_peer(result, f"the peer of {self!r} is closed")
 
     def write_message(self, message):
@@ -109,6 +127,9 @@ cdef class MessagePipeHandle(Handle):
         Raises:
             As `write`, and
             NotFoundError: the message's object was taken out.
+            FailedPreconditionError: it leaves the process, or a pipe with unread messages does, and
+                one of the messages has no serializer.
+            Exception: whatever a serializer raises.
             BufferError: writable views of its payload are alive.
         """
         cdef Message source
@@ -147,7 +168,7 @@ cdef class MessagePipeHandle(Handle):
         if isinstance(payloads, (bytes, bytearray, memoryview, str)):
             raise TypeError("payloads must be an iterable of buffers, not one buffer")
         for payload in payloads:
-            messages.Push(new_message(payload, "each payload"))
+            messages.Push(new_message(payload, "each payload", endpoint))
         result = endpoint.WriteBatch(self._value, &messages)
         if result != c_Result.kOk:
             self._fail_write(result)
@@ -159,6 +180,8 @@ cdef class MessagePipeHandle(Handle):
         Raises:
             ShouldWaitError: there is none now.
             PeerClosedError: there is none and there will be none.
+            ResourceExhaustedError: there is one with more descriptors than this process can open;
+                it stays unread.
         """
         cdef c_Message* message = NULL
         cdef c_Result result
@@ -174,6 +197,8 @@ cdef class MessagePipeHandle(Handle):
     cdef int _fail_read(self, c_Result result) except -1:
         if result == c_Result.kInvalidArgument:
             self._check_open()
+        if result == c_Result.kResourceExhausted:
+            fail(result, "no room for the descriptors of the next message; it stays unread")
         fail_peer(result, "no message to read" if result == c_Result.kShouldWait
                   else f"the peer of {self!r} is closed and there is nothing left to read")
 

@@ -5,6 +5,7 @@
 #include <Python.h>
 
 #include "engine/sequence_notifier.h"
+#include "system_thread.h"
 
 namespace mojo_seq {
 
@@ -15,6 +16,7 @@ class PythonHandler : public NotificationHandler {
 
   PythonHandler(NotificationTarget* target, Deliver deliver) : target_(target), deliver_(deliver) {}
 
+  bool NeedsEmbedder() const override { return true; }
   void OnNotification(WatchContext context, Result result, const SignalsState& state,
                       uint32_t flags) override {
     deliver_(target_.get(), context, result, state, flags);
@@ -57,6 +59,7 @@ inline void WakeWithoutGil(const std::vector<Ref<Waker>>& wakers) {
 inline void InstallGilHooks() {
   lock_contended = LockWithoutGil;
   wake_threads = WakeWithoutGil;
+  start_system_thread = StartSystemThread;
 }
 
 }  // namespace mojo_seq

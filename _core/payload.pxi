@@ -23,26 +23,33 @@ cdef class _PayloadView:
         self._exports -= 1
 
 
-cdef c_Message* new_message(object payload, str name="payload") except NULL:
-    """A serialized message with a copy of the bytes of `payload`."""
+# From here on it pays to let other threads run during a copy.
+cdef size_t LONG_COPY = 65536
+
+
+cdef c_Message* new_message(object payload, str name="payload",
+                            MessagePipeEndpoint* receiver=NULL) except NULL:
+    """A serialized message with a copy of the bytes of `payload`, in memory that suits `receiver`."""
     cdef Py_buffer view
     cdef c_Message* message
     if type(payload) is bytes:
-        return copy_message(PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
+        return copy_message(PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload), receiver)
     get_buffer(payload, &view, PyBUF_SIMPLE, name)
     try:
-        message = copy_message(<const char*>view.buf, view.len)
+        message = copy_message(<const char*>view.buf, view.len, receiver)
     finally:
         PyBuffer_Release(&view)
     return message
 
 
-cdef c_Message* copy_message(const char* data, size_t nbytes) except NULL:
-    cdef c_Message* message = allocate_message(nbytes, False)
+cdef c_Message* copy_message(const char* data, size_t nbytes,
+                             MessagePipeEndpoint* receiver) except NULL:
+    cdef bint shared = nbytes >= kSegmentThreshold and receiver is not NULL and receiver.IsRemote()
+    cdef c_Message* message = allocate_message(nbytes, False, shared)
     cdef char* target
     if nbytes > 0:
         target = <char*>message.payload.get().data()
-        if nbytes > 65536:
+        if nbytes >= LONG_COPY:
             with nogil:
                 memcpy(target, data, nbytes)
         else:
@@ -50,14 +57,18 @@ cdef c_Message* copy_message(const char* data, size_t nbytes) except NULL:
     return message
 
 
-cdef c_Message* allocate_message(size_t nbytes, bint zeroed) except NULL:
+cdef c_Message* allocate_message(size_t nbytes, bint zeroed, bint shared) except NULL:
+    """`shared`: in memory that can be sent to another process as it is, if there is any."""
     cdef c_Message* message
-    if nbytes > kMaxMessageBytes:
+    if nbytes > MaxMessageBytes():
         raise ResourceExhaustedError(
-            f"a message carries at most {kMaxMessageBytes} bytes, got {nbytes}")
+            f"a message carries at most {MaxMessageBytes()} bytes, got {nbytes}")
     message = new c_Message()
     if nbytes > 0:
-        message.payload = Payload.Allocate(nbytes, zeroed)
+        if shared:
+            message.payload = AllocateSegment(nbytes, zeroed)
+        if message.payload.get() is NULL:
+            message.payload = Payload.Allocate(nbytes, zeroed)
         if message.payload.get() is NULL:
             DestroyMessage(message)
             raise ResourceExhaustedError(f"no memory for a message of {nbytes} bytes")
@@ -71,6 +82,26 @@ cdef class _LazyObject:
 
     cdef object obj
     cdef object serializer
+
+
+cdef int serialize_contexts(Serialization* serialization, list serialized) except -1:
+    """Serializes what leaves the process. `serialized` keeps the outcomes until they are written."""
+    cdef Message made
+    cdef _LazyObject lazy
+    cdef size_t i
+    contexts = []
+    for i in range(serialization.unserialized.size()):
+        contexts.append(<_LazyObject>serialization.unserialized[i])
+    for context in contexts:
+        lazy = context
+        if lazy.serializer is None:
+            raise FailedPreconditionError(
+                f"a message with {type(lazy.obj).__name__} leaves the process without a serializer")
+        outcome = lazy.serializer(lazy.obj)
+        made = Message(*outcome) if isinstance(outcome, tuple) else Message(outcome)
+        serialized.append((lazy, made))
+        serialization.messages[<void*>lazy] = made._message
+    return 0
 
 
 cdef void release_lazy(void* lazy) noexcept nogil:

@@ -64,7 +64,7 @@ def wait(handle, signals, timeout=None):
     cdef c_SignalsState state
     cdef c_Result result
     cdef Waiter* waiter
-    if watched._dispatcher.QueryState(watched._value, &state) == c_Result.kOk:
+    if watched._dispatcher.QueryState(watched._value, &state, False) == c_Result.kOk:
         result = Verdict(state, wanted)
         if result != c_Result.kShouldWait:
             return to_result(result), to_state(state)

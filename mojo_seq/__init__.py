@@ -1,8 +1,9 @@
-"""The Mojo System API for Python, and task sequences on it.
+"""The Mojo System API for Python, in one process and between many, and task sequences on it.
 
 Layers, each of which imports only from those below it (a test enforces this):
 
     cli            python -m mojo_seq
+    process        spawn_process, invitations, channels, handles for multiprocessing
     aio            awaiting handles on asyncio, trio and anyio
     watch          SimpleWatcher, wait, wait_many, WaitSet
     sequence       task runners: thread pool, run loop, event loops
@@ -13,6 +14,17 @@ Importing this package imports neither numpy nor asyncio.
 """
 
 from mojo_seq import aio
+from mojo_seq.process import (
+    BadMessageReport,
+    ChannelEndpoint,
+    ChildProcess,
+    IncomingInvitation,
+    Invitation,
+    NamedChannel,
+    NamedChannelServer,
+    PlatformChannel,
+    spawn_process,
+)
 from mojo_seq.sequence import (
     AsyncioTaskRunner,
     RunLoop,
@@ -92,8 +104,11 @@ __all__ = [
     "AlreadyExistsError",
     "ArmingPolicy",
     "AsyncioTaskRunner",
+    "BadMessageReport",
     "BusyError",
     "CancelledError",
+    "ChannelEndpoint",
+    "ChildProcess",
     "DataLossError",
     "DataPipe",
     "DataPipeConsumerHandle",
@@ -101,17 +116,22 @@ __all__ = [
     "DeadlineExceededError",
     "FailedPreconditionError",
     "Handle",
+    "IncomingInvitation",
     "InternalError",
     "InvalidArgumentError",
+    "Invitation",
     "Message",
     "MessagePipe",
     "MessagePipeHandle",
     "MojoError",
+    "NamedChannel",
+    "NamedChannelServer",
     "NotFoundError",
     "NotificationFlags",
     "OutOfRangeError",
     "PeerClosedError",
     "PermissionDeniedError",
+    "PlatformChannel",
     "PlatformHandle",
     "PlatformSharedMemory",
     "ReadWindow",
@@ -150,6 +170,7 @@ __all__ = [
     "create_message_pipe",
     "create_shared_buffer",
     "fuse_message_pipes",
+    "spawn_process",
     "wait",
     "wait_many",
     "wrap_fd",

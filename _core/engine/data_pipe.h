@@ -38,6 +38,9 @@ class DataPipeEnd : public Dispatcher {
 
   using Dispatcher::NotifyLocked;  // each end tells the other
 
+  Result PrepareToLeave() { return Result::kInternal; }
+  void Pack(BundleWriter*) override {}
+
  protected:
   DataPipeEnd(HandleType type, Ref<DataPipe> pipe);
   ~DataPipeEnd() override;
@@ -114,5 +117,9 @@ class DataPipeConsumer : public DataPipeEnd {
 // 0 means the default. kResourceExhausted: no memory or no descriptor.
 Result CreateDataPipe(size_t capacity, size_t element_size, Ref<DataPipeProducer>* producer,
                       Ref<DataPipeConsumer>* consumer);
+
+class BundleReader;
+inline Ref<Dispatcher> UnpackDataPipeProducer(BundleReader*) { return nullptr; }
+inline Ref<Dispatcher> UnpackDataPipeConsumer(BundleReader*) { return nullptr; }
 
 }  // namespace mojo_seq

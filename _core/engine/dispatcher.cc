@@ -24,6 +24,7 @@ std::mutex* Dispatcher::PickStripe() {
 
 Dispatcher::Garbage::~Garbage() {
   for (auto& [dispatcher, observer] : observations) dispatcher->RemoveObserver(observer.get());
+  if (closed) closed->OnOwnerClosed();
 }
 
 HandleValue Dispatcher::Adopt() {
@@ -71,7 +72,8 @@ bool Dispatcher::InTransit() const {
   return !closed_ && value_.load(std::memory_order_relaxed) == 0;
 }
 
-Result Dispatcher::QueryState(HandleValue value, SignalsState* state) {
+Result Dispatcher::QueryState(HandleValue value, SignalsState* state, bool look) {
+  if (look) LookForNews();
   Lock lock(this);
   if (!IsOpenLocked(value)) return Result::kInvalidArgument;
   *state = StateLocked();
@@ -79,24 +81,40 @@ Result Dispatcher::QueryState(HandleValue value, SignalsState* state) {
 }
 
 Result Dispatcher::AddObserver(HandleValue value, Ref<Observer> observer) {
-  Lock lock(this);
-  if (!IsOpenLocked(value) || !IsWatchable()) return Result::kInvalidArgument;
-  observer->OnState(StateLocked());
-  observers_.push_back(std::move(observer));
+  if (observer->NeedsIo()) LookForNews();  // others look themselves
+  {
+    Lock lock(this);
+    if (!IsOpenLocked(value) || !IsWatchable()) return Result::kInvalidArgument;
+    observer->OnState(StateLocked());
+    observers_.push_back(std::move(observer));
+  }
+  OnObserversChanged();
   return Result::kOk;
 }
 
 void Dispatcher::RemoveObserver(Observer* observer) {
   Ref<Observer> removed;  // released after the lock
-  Lock lock(this);
-  auto it = std::find_if(observers_.begin(), observers_.end(),
-                         [&](const Ref<Observer>& each) { return each.get() == observer; });
-  if (it == observers_.end()) {
-    observer->removed_ = true;
-    return;
+  {
+    Lock lock(this);
+    auto it = std::find_if(observers_.begin(), observers_.end(),
+                           [&](const Ref<Observer>& each) { return each.get() == observer; });
+    if (it == observers_.end()) {
+      observer->removed_ = true;
+      return;
+    }
+    removed = std::move(*it);
+    observers_.erase(it);
   }
-  removed = std::move(*it);
-  observers_.erase(it);
+  OnObserversChanged();
+}
+
+bool Dispatcher::NeedsIoLocked() const {
+  return std::any_of(observers_.begin(), observers_.end(),
+                     [](const Ref<Observer>& each) { return each->NeedsIo(); });
+}
+
+void Dispatcher::TellMovedLocked() {
+  for (const Ref<Observer>& observer : observers_) observer->OnMoved();
 }
 
 void Dispatcher::NotifyObserversLocked() {
@@ -123,14 +141,17 @@ Result Dispatcher::BeginTransit(HandleValue value, std::vector<Ref<Observer>>* o
 }
 
 void Dispatcher::AbortTransit(HandleValue value, std::vector<Ref<Observer>> observers) {
-  Lock lock(this);
-  reserved_ = false;
-  value_.store(value, std::memory_order_release);
-  LiveCounter<Kind::kHandle>::count.fetch_add(1, std::memory_order_relaxed);
-  for (Ref<Observer>& observer : observers) {
-    if (!observer->removed_) observers_.push_back(std::move(observer));
+  {
+    Lock lock(this);
+    reserved_ = false;
+    value_.store(value, std::memory_order_release);
+    LiveCounter<Kind::kHandle>::count.fetch_add(1, std::memory_order_relaxed);
+    for (Ref<Observer>& observer : observers) {
+      if (!observer->removed_) observers_.push_back(std::move(observer));
+    }
+    NotifyLocked();  // they may have missed something
   }
-  NotifyLocked();  // they may have missed something
+  OnObserversChanged();
 }
 
 void Dispatcher::CommitTransit(std::vector<Ref<Observer>> observers) {

@@ -13,9 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "fork.h"
+#include "io_handler.h"
 #include "live_count.h"
 #include "ref.h"
 #include "result.h"
+#include "scoped_fd.h"
 #include "signals.h"
 
 namespace mojo_seq {
@@ -33,6 +36,7 @@ enum class HandleType : uint8_t {
 using HandleValue = uint64_t;
 
 struct Message;
+class BundleWriter;
 
 // Somebody who wants to know the state of a dispatcher: a watch, a waiter, a wait-set entry.
 // Called under the dispatcher's lock, so it may take only locks below it and must not call out.
@@ -41,6 +45,10 @@ class Observer : public RefCounted {
   virtual void OnState(const SignalsState& state) = 0;
   // The handle was closed, sent or fused. The last call.
   virtual void OnGone() = 0;
+  // From now on, or no longer, what happens to the dispatcher happens in another process.
+  virtual void OnMoved() {}
+  // True if it must be told of what another process does. One that looks itself need not be.
+  virtual bool NeedsIo() const { return true; }
 
  private:
   friend class Dispatcher;
@@ -69,7 +77,7 @@ class MessageList {
   size_t size_ = 0;
 };
 
-class Dispatcher : public RefCounted {
+class Dispatcher : public IoHandler {
  public:
   // One of a fixed set of mutexes that never go away. Small dispatchers share them: a mutex each
   // would double the size of an idle pipe, and a shared one may be locked with no reference held.
@@ -85,7 +93,8 @@ class Dispatcher : public RefCounted {
   HandleValue Adopt();
   // kFailedPrecondition: views of a two-phase window are exported; nothing was changed.
   Result Close(HandleValue value);
-  Result QueryState(HandleValue value, SignalsState* state);
+  // With `look` it first asks the system what another process has done.
+  Result QueryState(HandleValue value, SignalsState* state, bool look = true);
   // The observer hears the present state before this returns.
   Result AddObserver(HandleValue value, Ref<Observer> observer);
   void RemoveObserver(Observer* observer);
@@ -99,6 +108,17 @@ class Dispatcher : public RefCounted {
   // Closes a dispatcher that a message carried and nobody received.
   void CloseInTransit();
   bool InTransit() const;
+
+  // --- between processes; all without locks held ---
+  // What a thread that waits for this dispatcher polls, and for which events; null: it is told.
+  virtual Ref<SharedFd> WaitDescriptor(HandleValue /*value*/, short* /*events*/) { return nullptr; }
+  // Looks for what has come from the other process. `events`: what a poll said, if there was one.
+  static constexpr short kNotPolled = -1;
+  virtual void LookForNews(short /*events*/ = kNotPolled) {}
+  // Leaves the process: writes itself and ends. In transit, under the transit mutex; cannot fail.
+  virtual void Pack(BundleWriter* writer) = 0;
+  // It has come from another process, with all that travelled with it.
+  virtual void OnArrived() {}
 
  protected:
   // Holds the lock of one dispatcher. The pointer may change while we wait for the mutex.
@@ -124,6 +144,7 @@ class Dispatcher : public RefCounted {
     ~Garbage();
     MessageList messages;
     std::vector<Ref<RefCounted>> objects;
+    Ref<IoHandler> closed;  // to be told so
     std::vector<std::pair<Ref<Dispatcher>, Ref<Observer>>> observations;  // to be ended
   };
 
@@ -133,6 +154,8 @@ class Dispatcher : public RefCounted {
     return value != 0 && value_.load(std::memory_order_relaxed) == value;
   }
   bool HasObserversLocked() const { return !observers_.empty(); }
+  bool NeedsIoLocked() const;
+  void TellMovedLocked();
   void NotifyLocked() {
     if (!observers_.empty()) NotifyObserversLocked();
   }
@@ -146,6 +169,11 @@ class Dispatcher : public RefCounted {
   virtual void AdoptLocked() {}
   // The endpoint ceases to exist: tells the peer, hands over what it owned.
   virtual void CloseLocked(Garbage* garbage) = 0;
+  // Somebody began or ceased to observe; without locks.
+  virtual void OnObserversChanged() {}
+  // It has left the process.
+  void EndLocked() { closed_ = true; }
+  bool IsEndedLocked() const { return closed_; }
 
  private:
   void NotifyObserversLocked();
@@ -155,7 +183,12 @@ class Dispatcher : public RefCounted {
   bool reserved_ = false;   // lock_: between BeginTransit and Commit or Abort
 
  protected:
-  bool written_ = false;    // lock_; message pipes: ever written to. Here because there is room
+  // Of message pipes, here because there is room. All lock_.
+  bool written_ = false;    // ever written to
+  bool leaving_ = false;    // on its way out of the process: see MarkLeaving
+  bool hung_up_ = false;    // the remote peer takes no more, though there may be something to read
+  bool stuck_ = false;      // no descriptors for what is to be read
+  uint32_t generation_ = ForkGeneration();  // constant
 
  private:
   std::atomic<HandleValue> value_{0};  // written under lock_

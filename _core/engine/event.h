@@ -57,6 +57,13 @@ class Spinner {
     return false;
   }
 
+  // False: the next Spin will be skipped. Saves the caller from preparing for it.
+  bool WantsToSpin() {
+    if (skip_ == 0) return true;
+    --skip_;
+    return false;
+  }
+
   // After a sleep that a thread on processor `waker` ended.
   void Slept(Time duration, int waker) {
     if (waker == sched_getcpu()) {

@@ -23,6 +23,7 @@ int64_t LiveCount(Kind kind) {
     case Kind::kWaitSet: return Count<Kind::kWaitSet>();
     case Kind::kSequence: return Count<Kind::kSequence>();
     case Kind::kTask: return Count<Kind::kTask>();
+    case Kind::kChannel: return Count<Kind::kChannel>();
     case Kind::kCount: break;
   }
   return 0;

@@ -17,6 +17,7 @@ enum class Kind : uint32_t {
   kWaitSet,
   kSequence,
   kTask,
+  kChannel,    // sockets to other processes
   kCount,
 };
 

@@ -10,7 +10,14 @@ namespace {
 // Messages whose destruction has begun further up this thread's stack.
 thread_local MessageList* destroying = nullptr;
 
+std::atomic<size_t> max_message_bytes{size_t{256} << 20};
+
 }  // namespace
+
+size_t MaxMessageBytes() { return max_message_bytes.load(std::memory_order_relaxed); }
+void SetMaxMessageBytes(size_t nbytes) {
+  max_message_bytes.store(nbytes, std::memory_order_relaxed);
+}
 
 Ref<Payload> Payload::Allocate(size_t capacity, bool zeroed) {
   // One block: the object, then its bytes.
@@ -19,7 +26,13 @@ Ref<Payload> Payload::Allocate(size_t capacity, bool zeroed) {
   void* const memory = zeroed ? calloc(1, kHeader + capacity) : malloc(kHeader + capacity);
   if (!memory) return nullptr;
   auto* const data = static_cast<uint8_t*>(memory) + kHeader;
-  return Ref<Payload>::Adopt(::new (memory) Payload(data, capacity));
+  return Ref<Payload>::Adopt(::new (memory) Payload(data, capacity, nullptr));
+}
+
+Ref<Payload> Payload::Over(uint8_t* data, size_t capacity, Ref<RefCounted> owner) {
+  void* const memory = malloc(sizeof(Payload));
+  if (!memory) return nullptr;
+  return Ref<Payload>::Adopt(::new (memory) Payload(data, capacity, std::move(owner)));
 }
 
 Message::~Message() {

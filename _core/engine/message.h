@@ -11,26 +11,32 @@
 
 namespace mojo_seq {
 
-// More handles or bytes than this in one message are refused.
-constexpr size_t kMaxMessageBytes = size_t{256} << 20;
+// More handles or bytes than this in one message are refused, written or received.
 constexpr size_t kMaxMessageHandles = size_t{1} << 20;
+size_t MaxMessageBytes();
+void SetMaxMessageBytes(size_t nbytes);
 
 // The bytes of a serialized message. Shared with the views that readers hold.
 class Payload : public RefCounted {
  public:
   // Null if there is no memory.
   static Ref<Payload> Allocate(size_t capacity, bool zeroed = false);
+  // Over memory that `owner` keeps. Null if there is no memory.
+  static Ref<Payload> Over(uint8_t* data, size_t capacity, Ref<RefCounted> owner);
 
   uint8_t* data() { return data_; }
   size_t capacity() const { return capacity_; }
+  RefCounted* owner() const { return owner_.get(); }
 
   static void operator delete(void* memory) { free(memory); }
 
  private:
-  Payload(uint8_t* data, size_t capacity) : data_(data), capacity_(capacity) {}
+  Payload(uint8_t* data, size_t capacity, Ref<RefCounted> owner)
+      : data_(data), capacity_(capacity), owner_(std::move(owner)) {}
 
   uint8_t* const data_;
   const size_t capacity_;
+  const Ref<RefCounted> owner_;  // null: the bytes follow this object
   LiveCounter<Kind::kPayload> counter_;
 };
 
@@ -53,6 +59,7 @@ struct Message {
   size_t size = 0;
   void* context = nullptr;
   ContextRelease release = nullptr;
+  uint32_t sender = 0;      // the process that wrote it, 0 if this one
   std::vector<Ref<Dispatcher>> dispatchers;  // in transit
   LiveCounter<Kind::kMessage> counter;
 };

@@ -4,14 +4,12 @@
 
 namespace mojo_seq {
 
-namespace {
-
-// Held while a pipe is put into a message and the message into a queue, so that two threads
-// cannot make a pipe carry itself by each doing one half of it. Taken before any other lock.
 std::mutex& TransitMutex() {
-  static auto* const mutex = new std::mutex;
-  return *mutex;
+  static ForkLocal<std::mutex> mutex;
+  return mutex.Get();
 }
+
+namespace {
 
 bool CarriesMessagePipe(const Message* message) {
   for (const Ref<Dispatcher>& dispatcher : message->dispatchers) {
@@ -22,6 +20,22 @@ bool CarriesMessagePipe(const Message* message) {
 
 }  // namespace
 
+bool UseSerialized(Message* message, const SerializedMessages& serialized) {
+  if (message->IsSerialized()) return true;
+  auto it = serialized.find(message->context);
+  if (it == serialized.end()) return false;
+  Message* const made = it->second;
+  if (message->release) message->release(message->context);
+  message->context = nullptr;
+  message->release = nullptr;
+  message->payload = std::move(made->payload);
+  message->size = made->size;
+  message->dispatchers = std::move(made->dispatchers);
+  made->size = 0;
+  made->dispatchers.clear();
+  return true;
+}
+
 void MessagePipeEndpoint::CreatePair(Ref<MessagePipeEndpoint>* a, Ref<MessagePipeEndpoint>* b) {
   std::mutex* const lock = PickStripe();
   *a = Ref<MessagePipeEndpoint>::Adopt(new MessagePipeEndpoint(lock));
@@ -31,9 +45,13 @@ void MessagePipeEndpoint::CreatePair(Ref<MessagePipeEndpoint>* a, Ref<MessagePip
 }
 
 SignalsState MessagePipeEndpoint::StateLocked() const {
-  const Signals readable = queue_.empty() ? kSignalNone : kSignalReadable;
-  if (!peer_) return {readable | kSignalPeerClosed, readable | kSignalPeerClosed};
-  return {readable | kSignalWritable,
+  const Signals readable = queue_.empty() && !stuck_ ? kSignalNone : kSignalReadable;
+  if (!IsConnectedLocked()) {
+    // With a channel there may be more to come, though nothing can be written any more.
+    const Signals seeable = channel_ ? kSignalReadable : readable;
+    return {readable | kSignalPeerClosed, seeable | kSignalPeerClosed};
+  }
+  return {readable | kSignalWritable | (channel_ ? kSignalPeerRemote : kSignalNone),
           kSignalReadable | kSignalWritable | kSignalPeerClosed | kSignalPeerRemote};
 }
 
@@ -44,10 +62,12 @@ bool MessagePipeEndpoint::IsPeer(HandleValue value, const Dispatcher* other) con
 
 Result MessagePipeEndpoint::PushLocked(HandleValue value, Message* message) {
   if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+  if (channel_) return Result::kUnavailable;  // to be sent
   if (!peer_) return Result::kFailedPrecondition;
   for (const Ref<Dispatcher>& dispatcher : message->dispatchers) {
     if (dispatcher.get() == peer_.get()) return Result::kInvalidArgument;
   }
+  if (peer_->leaving_ && !message->IsSerialized()) return Result::kUnimplemented;
   written_ = true;
   peer_->queue_.Push(message);
   if (MayHoldContext(message)) ++peer_->visitable_;
@@ -56,33 +76,60 @@ Result MessagePipeEndpoint::PushLocked(HandleValue value, Message* message) {
 }
 
 Result MessagePipeEndpoint::Write(HandleValue value, Message* message, Attachment* attachment,
-                                  size_t* blamed) {
+                                  size_t* blamed, Serialization* serialization) {
   *blamed = SIZE_MAX;
   const bool attaching = attachment && attachment->size() > 0;
   if (!attaching && !CarriesMessagePipe(message)) {
-    Lock lock(this);
-    return PushLocked(value, message);
+    Result result;
+    {
+      Lock lock(this);
+      result = PushLocked(value, message);
+    }
+    if (result == Result::kUnimplemented && serialization) {
+      // Its peer is just leaving. Once it is serialized there is nothing that it could be late for.
+      if (UseSerialized(message, serialization->messages)) {
+        return Write(value, message, attachment, blamed, serialization);
+      }
+      serialization->unserialized = {message->context};
+    }
+    if (result != Result::kUnavailable) return result;
+    if (message->IsSerialized() && message->dispatchers.empty()) return SendPlain(value, message);
   }
-  std::lock_guard<std::mutex> transit(TransitMutex());
+  Channel::Guard transit(TransitMutex());
   if (this->value() != value) return Result::kInvalidArgument;
-  const size_t carried = message->dispatchers.size();
-  if (attaching) {
-    for (*blamed = 0; *blamed < attachment->size(); ++*blamed) {
-      if (IsPeer(value, attachment->at(*blamed))) return Result::kInvalidArgument;
-    }
-    // This handle itself is alive, so Begin would take it: it goes after all that is invalid.
-    size_t self = 0;
-    while (self < attachment->size() && attachment->at(self) != this) ++self;
-    const Result result = self < attachment->size() ? attachment->Check(blamed)
-                                                    : attachment->Begin(blamed);
-    if (result != Result::kOk) return result;
-    if (self < attachment->size()) {
-      *blamed = self;
-      return Result::kBusy;
-    }
-    attachment->MoveInto(message);
+  return channel(value) ? SendWithHandles(value, message, attachment, blamed, serialization)
+                        : WriteLocal(value, message, attachment, blamed);
+}
+
+// Takes the handles and puts them into the message. With the transit mutex.
+Result MessagePipeEndpoint::BeginAttachment(HandleValue value, Message* message,
+                                            Attachment* attachment, size_t* blamed) {
+  for (*blamed = 0; *blamed < attachment->size(); ++*blamed) {
+    if (IsPeer(value, attachment->at(*blamed))) return Result::kInvalidArgument;
+  }
+  // This handle itself is alive, so Begin would take it: it goes after all that is invalid.
+  size_t self = 0;
+  while (self < attachment->size() && attachment->at(self) != this) ++self;
+  const Result result =
+      self < attachment->size() ? attachment->Check(blamed) : attachment->Begin(blamed);
+  if (result != Result::kOk) return result;
+  if (self < attachment->size()) {
+    *blamed = self;
+    return Result::kBusy;
   }
   *blamed = SIZE_MAX;
+  attachment->MoveInto(message);
+  return Result::kOk;
+}
+
+Result MessagePipeEndpoint::WriteLocal(HandleValue value, Message* message, Attachment* attachment,
+                                       size_t* blamed) {
+  const bool attaching = attachment && attachment->size() > 0;
+  const size_t carried = message->dispatchers.size();
+  if (attaching) {
+    const Result result = BeginAttachment(value, message, attachment, blamed);
+    if (result != Result::kOk) return result;
+  }
   Ref<MessagePipeEndpoint> peer;
   {
     Lock lock(this);
@@ -107,8 +154,21 @@ Result MessagePipeEndpoint::Write(HandleValue value, Message* message, Attachmen
 }
 
 Result MessagePipeEndpoint::WriteBatch(HandleValue value, MessageList* messages) {
-  Lock lock(this);
+  Ref<Channel> remote;
+  {
+    Lock lock(this);
+    const Result result = PushBatchLocked(value, messages);
+    if (result != Result::kUnavailable) return result;
+    remote = channel_;
+  }
+  const Result result = SendBatch(value, remote.get(), messages);
+  // It came home in between.
+  return result == Result::kUnavailable ? WriteBatch(value, messages) : result;
+}
+
+Result MessagePipeEndpoint::PushBatchLocked(HandleValue value, MessageList* messages) {
   if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+  if (channel_) return Result::kUnavailable;
   if (!peer_) return Result::kFailedPrecondition;
   if (messages->empty()) return Result::kOk;
   written_ = true;
@@ -118,32 +178,65 @@ Result MessagePipeEndpoint::WriteBatch(HandleValue value, MessageList* messages)
 }
 
 Result MessagePipeEndpoint::Read(HandleValue value, Message** message) {
-  Lock lock(this);
-  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
-  *message = queue_.Pop();
-  if (!*message) return peer_ ? Result::kShouldWait : Result::kFailedPrecondition;
-  if (MayHoldContext(*message)) --visitable_;
-  if (queue_.empty()) NotifyLocked();
-  return Result::kOk;
+  Ref<Channel> remote;
+  {
+    Lock lock(this);
+    if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+    *message = queue_.Pop();
+    if (*message) {
+      if (MayHoldContext(*message)) --visitable_;
+      if (!queue_.empty()) return Result::kOk;
+      NotifyLocked();
+      if (!channel_ || !NeedsIoLocked()) return Result::kOk;
+    } else if (!channel_) {
+      return peer_ ? Result::kShouldWait : Result::kFailedPrecondition;
+    }
+    remote = channel_;
+  }
+  if (*message) {
+    UpdateInterest();
+    return Result::kOk;
+  }
+  MessageList messages;
+  const Result result = Receive(value, remote.get(), 1, &messages);
+  if (result == Result::kOk) *message = messages.Pop();
+  return result;
 }
 
 Result MessagePipeEndpoint::ReadBatch(HandleValue value, size_t max_messages,
                                       MessageList* messages) {
-  Lock lock(this);
-  if (!IsOpenLocked(value)) return Result::kInvalidArgument;
-  if (queue_.empty()) return peer_ ? Result::kShouldWait : Result::kFailedPrecondition;
+  Ref<Channel> remote;
+  {
+    Lock lock(this);
+    if (!IsOpenLocked(value)) return Result::kInvalidArgument;
+    if (!queue_.empty()) {
+      TakeLocked(max_messages, messages);
+      if (!queue_.empty() || !channel_ || !NeedsIoLocked()) return Result::kOk;
+    } else if (!channel_) {
+      return peer_ ? Result::kShouldWait : Result::kFailedPrecondition;
+    }
+    remote = channel_;
+  }
+  if (!messages->empty()) {
+    UpdateInterest();
+    return Result::kOk;
+  }
+  return Receive(value, remote.get(), max_messages, messages);
+}
+
+void MessagePipeEndpoint::TakeLocked(size_t max_messages, MessageList* messages) {
   for (size_t i = 0; i < max_messages && !queue_.empty(); ++i) {
     Message* const message = queue_.Pop();
     if (MayHoldContext(message)) --visitable_;
     messages->Push(message);
   }
   if (queue_.empty()) NotifyLocked();
-  return Result::kOk;
 }
 
 void MessagePipeEndpoint::CloseLocked(Garbage* garbage) {
   garbage->messages.Splice(queue_);
   visitable_ = 0;
+  if (channel_) DetachLocked(garbage);
   if (!peer_) return;
   Ref<MessagePipeEndpoint> peer = std::move(peer_);
   garbage->objects.emplace_back(std::move(peer->peer_));

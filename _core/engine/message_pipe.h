@@ -1,16 +1,38 @@
 // Message pipe: two endpoints, each with the queue of messages that are for it.
 //
 // Both endpoints of a pipe share one mutex (a stripe, see Dispatcher), so that a write needs one
-// lock and sees both sides. Fusing is the only operation that holds two.
+// lock and sees both sides. Only fusing and joining hold two.
+//
+// An endpoint whose peer is in another process has a channel instead of a peer. Of what it has
+// received, whole messages are in the queue like those of a local peer (message_pipe_remote.cc).
 #pragma once
 
+#include <unordered_map>
+
+#include "channel.h"
 #include "message.h"
 
 namespace mojo_seq {
 
+class BundleReader;
+
+// Messages that stand for unserialized ones, by their context.
+using SerializedMessages = std::unordered_map<void*, Message*>;
+
+// Puts what stands for `message` into it, and gives up its object. False: there is nothing.
+bool UseSerialized(Message* message, const SerializedMessages& serialized);
+
+// For a write that leaves the process.
+struct Serialization {
+  SerializedMessages messages;       // given: used up by a write that succeeds
+  std::vector<void*> unserialized;   // on kUnimplemented: what must be added
+};
+
 class MessagePipeEndpoint : public Dispatcher {
  public:
   static void CreatePair(Ref<MessagePipeEndpoint>* a, Ref<MessagePipeEndpoint>* b);
+  // An end whose peer is whoever holds the other end of the socket.
+  static Ref<MessagePipeEndpoint> FromSocket(ScopedFd fd);
 
   // On kOk the message belongs to the pipe and the handles of `attachment` (may be null) travel
   // in it. On failure everything is unchanged and still the caller's:
@@ -18,11 +40,17 @@ class MessagePipeEndpoint : public Dispatcher {
   //                   carries this pipe's peer somewhere in its unread messages
   // kBusy             a handle is in two-phase I/O, listed twice, or this one
   // kFailedPrecondition  the peer is closed
+  // kUnimplemented   the message, or one that travels with a handle, leaves the process and is not
+  //                  serialized: see Serialization
+  // kResourceExhausted  no descriptors for handles that leave the process
+  // kPermissionDenied   an unsealed shared buffer leaves the process
   // `*blamed` is the index of the attached handle at fault, or SIZE_MAX if none is.
-  Result Write(HandleValue value, Message* message, Attachment* attachment, size_t* blamed);
-  // All of the list or nothing. None of the messages may carry handles.
+  Result Write(HandleValue value, Message* message, Attachment* attachment, size_t* blamed,
+               Serialization* serialization = nullptr);
+  // All of the list or nothing. None of the messages may carry handles, all are serialized.
   Result WriteBatch(HandleValue value, MessageList* messages);
   // kShouldWait: nothing there; kFailedPrecondition: nothing there and the peer is closed.
+  // kResourceExhausted: the next message has more descriptors than can be opened; it stays.
   Result Read(HandleValue value, Message** message);
   Result ReadBatch(HandleValue value, size_t max_messages, MessageList* messages);
 
@@ -39,6 +67,29 @@ class MessagePipeEndpoint : public Dispatcher {
   // The same for the pipes that one message carries.
   static int VisitCarriedContexts(const Message* message, ContextVisit visit, void* arg);
 
+  // True if the peer is in another process.
+  bool IsRemote() const;
+
+  // --- leaving and arriving; see Departure ---
+  // From now on, until it has left or not, messages for it must be serialized.
+  void MarkLeaving(bool leaving);
+  // Its unread messages, and its peer if that is in this process. In transit.
+  Ref<MessagePipeEndpoint> Unread(std::vector<Message*>* messages);
+  // Makes of two peers two ends with a socket each. What was unread at `leaving` is taken out; the
+  // channel of `staying` is returned with its send mutex locked, for that to be sent first.
+  static Ref<Channel> Separate(MessagePipeEndpoint* leaving, MessagePipeEndpoint* staying,
+                               ScopedFd leaving_fd, ScopedFd staying_fd, MessageList* unread);
+  // Its peer has left. False: it has been closed meanwhile, and the channel is nobody's.
+  bool OnMoved(const Channel* channel);
+  void Pack(BundleWriter* writer) override;
+  static Ref<Dispatcher> Unpack(BundleReader* reader);
+  void OnArrived() override;
+
+  Ref<SharedFd> WaitDescriptor(HandleValue value, short* events) override;
+  void LookForNews(short events = kNotPolled) override;
+  void OnIo(uint32_t events) override;
+  size_t Unsent() const override;
+
  protected:
   SignalsState StateLocked() const override;
   void CloseLocked(Garbage* garbage) override;
@@ -47,6 +98,28 @@ class MessagePipeEndpoint : public Dispatcher {
   explicit MessagePipeEndpoint(std::mutex* lock) : Dispatcher(HandleType::kMessagePipe, lock) {}
 
   Result PushLocked(HandleValue value, Message* message);
+  Result PushBatchLocked(HandleValue value, MessageList* messages);
+  Result WriteLocal(HandleValue value, Message* message, Attachment* attachment, size_t* blamed);
+  Result BeginAttachment(HandleValue value, Message* message, Attachment* attachment,
+                         size_t* blamed);
+
+  // --- remote ---
+  bool IsConnectedLocked() const { return peer_ || (channel_ && !hung_up_); }
+  Ref<Channel> channel(HandleValue value) const;
+  void TakeLocked(size_t max_messages, MessageList* messages);
+  Result Receive(HandleValue value, Channel* channel, size_t max_messages, MessageList* messages);
+  Result SendBatch(HandleValue value, Channel* channel, MessageList* messages);
+  Result SendPlain(HandleValue value, Message* message);
+  Result SendWithHandles(HandleValue value, Message* message, Attachment* attachment,
+                         size_t* blamed, Serialization* serialization);
+  Result CheckSend(HandleValue value, const Channel* channel);
+  void OnSent(Channel* channel, Result result);
+  // Moves what has arrived into the queue. The result is that of Channel::Receive.
+  Result Pull(Channel* channel);
+  void DetachLocked(Garbage* garbage);
+  void UpdateInterest();
+  void OnObserversChanged() override { UpdateInterest(); }
+
   bool IsPeer(HandleValue value, const Dispatcher* other) const;
   // True if `target` is this endpoint or is carried, to any depth, by its unread messages.
   static bool Carries(const Message* message, const Dispatcher* target);
@@ -64,7 +137,13 @@ class MessagePipeEndpoint : public Dispatcher {
 
   MessageList queue_;              // lock_: unread messages for this endpoint
   size_t visitable_ = 0;           // lock_: how many of them MayHoldContext
-  Ref<MessagePipeEndpoint> peer_;  // lock_: null once either end is closed
+  Ref<MessagePipeEndpoint> peer_;  // lock_: null once either end is closed, and if it is remote
+  Ref<Channel> channel_;           // lock_: null unless the peer is remote and not known to be gone
 };
+
+// Held while a pipe is put into a message and the message into a queue, so that two threads
+// cannot make a pipe carry itself by each doing one half of it; and while pipes change between
+// local and remote. Taken before any other lock but the io mutexes of data pipes.
+std::mutex& TransitMutex();
 
 }  // namespace mojo_seq

@@ -38,6 +38,14 @@ extern void (*lock_contended)(std::mutex* mutex);
 // interpreter's lock, and would go back to sleep if its waker still had it.
 extern void (*wake_threads)(const std::vector<Ref<Waker>>& wakers);
 
+// Notifications for the embedder that arise on the I/O thread, which must not wait for its lock, are
+// left to a thread of the embedder's. This starts it; it is called on the I/O thread, more than once.
+extern void (*start_system_thread)();
+// For that thread: waits for notifications and queues them for itself, to be dispatched. False:
+// the thread is to end.
+bool TakeSystemNotifications();
+void StopSystemNotifications();
+
 // Marks the notifications queued while it lives, and those that their handlers provoke, as coming
 // from another process (FROM_SYSTEM).
 class SystemScope {

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include "bundle.h"
+
 namespace mojo_seq {
 
 Result PlatformHandle::Wrap(int fd, Ref<PlatformHandle>* handle) {
@@ -17,6 +19,18 @@ Result PlatformHandle::Unwrap(HandleValue value, int* fd) {
   RetireLocked(&garbage);
   *fd = fd_.Detach();
   return Result::kOk;
+}
+
+void PlatformHandle::Pack(BundleWriter* writer) {
+  Lock lock(this);
+  writer->Descriptor(MakeRef<SharedFd>(std::move(fd_)));
+  EndLocked();
+}
+
+Ref<Dispatcher> PlatformHandle::Unpack(BundleReader* reader) {
+  ScopedFd fd;
+  if (!reader->Descriptor(&fd)) return nullptr;
+  return Ref<PlatformHandle>::Adopt(new PlatformHandle(std::move(fd)));
 }
 
 void PlatformHandle::CloseLocked(Garbage* garbage) {

@@ -6,12 +6,17 @@
 
 namespace mojo_seq {
 
+class BundleReader;
+
 class PlatformHandle : public Dispatcher {
  public:
   // Takes the descriptor on kOk only. kInvalidArgument: not an open descriptor.
   static Result Wrap(int fd, Ref<PlatformHandle>* handle);
   // The handle ends and the caller owns the descriptor.
   Result Unwrap(HandleValue value, int* fd);
+
+  void Pack(BundleWriter* writer) override;
+  static Ref<Dispatcher> Unpack(BundleReader* reader);
 
  protected:
   void CloseLocked(Garbage* garbage) override;

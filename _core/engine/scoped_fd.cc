@@ -3,10 +3,54 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
+
+#include "fork.h"
+
 namespace mojo_seq {
 
+namespace {
+
+// One bit for each number that has an owner. Higher ones than these are not closed in forked
+// children.
+constexpr size_t kNumbers = size_t{1} << 20;
+std::atomic<uint64_t> owned[kNumbers / 64];
+
+void SetOwned(int fd, bool is_owned) {
+  if (static_cast<size_t>(fd) >= kNumbers) return;
+  const uint64_t bit = uint64_t{1} << (fd % 64);
+  if (is_owned) {
+    owned[fd / 64].fetch_or(bit, std::memory_order_relaxed);
+  } else {
+    owned[fd / 64].fetch_and(~bit, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace
+
+ScopedFd::ScopedFd(int fd) : fd_(fd), generation_(ForkGeneration()) {
+  if (fd >= 0) SetOwned(fd, true);
+}
+
+int ScopedFd::Detach() {
+  if (fd_ >= 0 && generation_ == ForkGeneration()) SetOwned(fd_, false);
+  return std::exchange(fd_, -1);
+}
+
 ScopedFd::~ScopedFd() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ < 0 || generation_ != ForkGeneration()) return;
+  SetOwned(fd_, false);
+  close(fd_);
+}
+
+void CloseInheritedDescriptors() {
+  for (size_t block = 0; block < kNumbers / 64; ++block) {
+    if (owned[block].load(std::memory_order_relaxed) == 0) continue;
+    uint64_t bits = owned[block].exchange(0, std::memory_order_relaxed);
+    for (int bit = 0; bits != 0; ++bit, bits >>= 1) {
+      if (bits & 1) close(static_cast<int>(block * 64) + bit);
+    }
+  }
 }
 
 ScopedFd MoveHigh(ScopedFd fd) {

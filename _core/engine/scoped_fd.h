@@ -7,24 +7,31 @@
 
 namespace mojo_seq {
 
+// Every descriptor that has an owner is also known by its number, so that a forked child can close
+// its copies without looking at any object. The objects there know that theirs are gone.
 class ScopedFd {
  public:
   ScopedFd() = default;
-  explicit ScopedFd(int fd) : fd_(fd) {}
-  ScopedFd(ScopedFd&& other) noexcept : fd_(other.Detach()) {}
+  explicit ScopedFd(int fd);
+  ScopedFd(ScopedFd&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), generation_(other.generation_) {}
   ScopedFd& operator=(ScopedFd&& other) noexcept {
     std::swap(fd_, other.fd_);
+    std::swap(generation_, other.generation_);
     return *this;
   }
   ~ScopedFd();
 
   int get() const { return fd_; }
   bool is_valid() const { return fd_ >= 0; }
-  int Detach() { return std::exchange(fd_, -1); }
+  int Detach();
 
  private:
   int fd_ = -1;
+  uint32_t generation_ = 0;
 };
+
+void CloseInheritedDescriptors();
 
 // The same, shared by several owners.
 struct SharedFd : public RefCounted {

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "bundle.h"
+
 namespace mojo_seq {
 
 Result SharedBuffer::Create(size_t nbytes, const Guid& guid, Ref<SharedBuffer>* buffer) {
@@ -84,6 +86,43 @@ Result SharedBuffer::Unwrap(HandleValue value, SharedBufferInfo* info) {
   RetireLocked(&garbage);
   CloseLocked(&garbage);
   return Result::kOk;
+}
+
+bool SharedBuffer::IsSealed() const {
+  Lock lock(this);
+  if (!fd_) return true;
+  const int seals = fcntl(fd_->fd.get(), F_GET_SEALS);
+  return seals >= 0 && (seals & F_SEAL_SHRINK);
+}
+
+void SharedBuffer::Pack(BundleWriter* writer) {
+  Lock lock(this);
+  writer->Number<uint64_t>(nbytes_);
+  writer->Bytes(guid_.data(), guid_.size());
+  writer->Number<uint8_t>(read_only_);
+  writer->Descriptor(std::move(fd_));
+  EndLocked();
+}
+
+Ref<Dispatcher> SharedBuffer::Unpack(BundleReader* reader) {
+  SharedBufferInfo info;
+  uint64_t nbytes = 0;
+  uint8_t read_only = 0;
+  ScopedFd fd;
+  if (!reader->Number(&nbytes) || !reader->Bytes(info.guid.data(), info.guid.size()) ||
+      !reader->Number(&read_only) || read_only > 1 || !reader->Descriptor(&fd)) {
+    return nullptr;
+  }
+  // Memory that shrinks under a mapping kills whoever touches it.
+  const int seals = fcntl(fd.get(), F_GET_SEALS);
+  if (seals < 0 || !(seals & F_SEAL_SHRINK)) return nullptr;
+  info.fd = fd.get();
+  info.nbytes = nbytes;
+  info.read_only = read_only != 0;
+  Ref<SharedBuffer> buffer;
+  if (Wrap(info, &buffer) != Result::kOk) return nullptr;
+  fd.Detach();
+  return buffer;
 }
 
 void SharedBuffer::CloseLocked(Garbage* garbage) {

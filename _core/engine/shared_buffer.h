@@ -8,6 +8,8 @@
 
 namespace mojo_seq {
 
+class BundleReader;
+
 using Guid = std::array<uint8_t, 16>;
 
 struct SharedBufferInfo {
@@ -32,6 +34,11 @@ class SharedBuffer : public Dispatcher {
   Result Map(HandleValue value, size_t offset, size_t nbytes, Ref<Mapping>* mapping);
   // The handle ends and the caller owns the descriptor. On failure nothing changes.
   Result Unwrap(HandleValue value, SharedBufferInfo* info);
+
+  // False: the memory can still shrink, so nobody else should have to map it.
+  bool IsSealed() const;
+  void Pack(BundleWriter* writer) override;
+  static Ref<Dispatcher> Unpack(BundleReader* reader);
 
  protected:
   void CloseLocked(Garbage* garbage) override;

@@ -1,13 +1,30 @@
 #include "wait.h"
 
+#include <errno.h>
+
+#include <algorithm>
+
 #include "notification.h"
+#include "poll_waker.h"
 
 namespace mojo_seq {
+
+namespace {
+
+// Spinning pays only if there is another processor for the other process to run on.
+bool HasOtherProcessors() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) > 1;
+}
+
+}  // namespace
 
 // What the entries of a waiter share. The first verdict is the one that counts.
 struct Waiter::Shared : public RefCounted {
   Ref<Event> event = MakeRef<Event>();
   std::mutex mutex;
+  Ref<PollWaker> poll_waker;  // mutex: set while the thread is about to sleep in a poll
+  bool moved = false;         // mutex: what has to be polled is not what it was
   bool decided = false;  // mutex, as all below
   size_t index = 0;
   Result result = Result::kShouldWait;
@@ -15,8 +32,10 @@ struct Waiter::Shared : public RefCounted {
 
 class Waiter::Entry : public Observer {
  public:
-  Entry(Ref<Shared> shared, Ref<Dispatcher> dispatcher, Signals signals, size_t index)
+  Entry(Ref<Shared> shared, Ref<Dispatcher> dispatcher, HandleValue value, Signals signals,
+        size_t index)
       : dispatcher(std::move(dispatcher)),
+        value(value),
         shared_(std::move(shared)),
         signals_(signals),
         index_(index) {}
@@ -33,14 +52,28 @@ class Waiter::Entry : public Observer {
     state_ = {};
     Decide(Result::kCancelled);
   }
+  void OnMoved() override {
+    std::lock_guard<std::mutex> lock(shared_->mutex);
+    shared_->moved = true;
+    WakeLocked();
+  }
+  bool NeedsIo() const override { return false; }
   SignalsState state() const {
     std::lock_guard<std::mutex> lock(shared_->mutex);
     return state_;
   }
 
   const Ref<Dispatcher> dispatcher;
+  const HandleValue value;
 
  private:
+  void WakeLocked() {
+    if (shared_->poll_waker) {
+      QueueWake(Ref<Waker>(Ref<PollWaker>(shared_->poll_waker)));
+    } else if (shared_->event->Set()) {
+      QueueWake(Ref<Event>(shared_->event));
+    }
+  }
   // True if the verdict is about this handle: then its state is the one that led to it.
   bool IsDecider() const { return shared_->decided && shared_->index == index_; }
   void Decide(Result verdict) {
@@ -48,7 +81,7 @@ class Waiter::Entry : public Observer {
     shared_->decided = true;
     shared_->index = index_;
     shared_->result = verdict;
-    if (shared_->event->Set()) QueueWake(Ref<Event>(shared_->event));
+    WakeLocked();
   }
 
   const Ref<Shared> shared_;
@@ -65,23 +98,107 @@ Waiter::~Waiter() {
 
 Result Waiter::Add(Dispatcher* dispatcher, HandleValue value, Signals signals) {
   auto entry =
-      MakeRef<Entry>(shared_, Ref<Dispatcher>(dispatcher), signals, entries_.size());
+      MakeRef<Entry>(shared_, Ref<Dispatcher>(dispatcher), value, signals, entries_.size());
   const Result result = dispatcher->AddObserver(value, Ref<Observer>(Ref<Entry>(entry)));
   if (dispatcher->type() == HandleType::kMessagePipe) grace_ = true;
   if (result == Result::kOk) entries_.push_back(std::move(entry));
   return result;
 }
 
-Result Waiter::Wait(Time deadline) {
+// True if there is something to poll: sockets of handles whose peers are in other processes.
+bool Waiter::FindDescriptors() {
+  descriptors_.clear();
+  polled_.clear();
+  for (const Ref<Entry>& entry : entries_) {
+    short events = 0;
+    Ref<SharedFd> fd = entry->dispatcher->WaitDescriptor(entry->value, &events);
+    if (fd && polled_.empty()) polled_.push_back({PollWaker::OfThisThread()->fd(), POLLIN, 0});
+    if (fd) polled_.push_back({fd->fd.get(), events, 0});
+    descriptors_.push_back(std::move(fd));
+  }
+  return !polled_.empty();
+}
+
+// One poll; handles whose sockets have something take it in. False: interrupted.
+bool Waiter::LookAround(int timeout) {
+  if (poll(polled_.data(), polled_.size(), timeout) < 0) return errno != EINTR;
+  TakeIn();
+  return true;
+}
+
+void Waiter::TakeIn() {
+  if (polled_[0].revents != 0) PollWaker::OfThisThread()->Drain();
+  size_t next = 1;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (!descriptors_[i]) continue;
+    const short events = polled_[next++].revents;
+    if (events != 0) entries_[i]->dispatcher->LookForNews(events);
+  }
+}
+
+Wake Waiter::Poll(Time deadline) {
+  static thread_local Spinner spinner;
+  const auto decided = [this] {
+    std::lock_guard<std::mutex> lock(shared_->mutex);
+    return shared_->decided || shared_->moved;
+  };
+  if (!LookAround(0)) return Wake::kInterrupted;
+  if (decided()) return Wake::kWoken;
+  if (Now() >= deadline) return Wake::kTimedOut;
+  if (spinner.WantsToSpin() && HasOtherProcessors() &&
+      spinner.Spin([&] { return LookAround(0) && decided(); })) {
+    return Wake::kWoken;
+  }
+  const Time begin = Now();
+  for (;;) {
+    {
+      std::lock_guard<std::mutex> lock(shared_->mutex);
+      if (shared_->decided || shared_->moved) return Wake::kWoken;
+      shared_->poll_waker = Ref<PollWaker>(PollWaker::OfThisThread());
+    }
+    const Time left = deadline == kNever ? -1 : std::max<Time>(deadline - Now(), 0);
+    // Rounded up: a little late, never early and then again at once.
+    const int timeout = left < 0 ? -1 : static_cast<int>(std::min<Time>(left / 1'000'000 + 1, INT32_MAX));
+    int woken = poll(polled_.data(), polled_.size(), left == 0 ? 0 : timeout);
+    const int error = errno;
+    {
+      // Awake: nobody needs to wake us, least of all ourselves.
+      std::lock_guard<std::mutex> lock(shared_->mutex);
+      shared_->poll_waker = nullptr;
+    }
+    if (woken < 0 && error == EINTR) return Wake::kInterrupted;
+    if (woken > 0) TakeIn();
+    if (decided()) {
+      spinner.Slept(Now() - begin, -1);
+      return Wake::kWoken;
+    }
+    if (deadline != kNever && Now() >= deadline) return Wake::kTimedOut;
+    // What is polled depends on what is here: a handle with messages is not polled for more.
+    if (!FindDescriptors()) return Wake::kWoken;
+  }
+}
+
+Wake Waiter::Sleep(Time deadline) {
   // Whether a spin pays depends on what this thread usually waits for.
   static thread_local Spinner spinner;
-  const Wake wake = shared_->event->Wait(deadline, &spinner, grace_);
-  if (wake == Wake::kInterrupted) return Result::kShouldWait;
-  std::lock_guard<std::mutex> lock(shared_->mutex);
-  if (!shared_->decided) return Result::kDeadlineExceeded;
-  index_ = shared_->index;
-  result_ = shared_->result;
-  return Result::kOk;
+  if (FindDescriptors()) return Poll(deadline);
+  return shared_->event->Wait(deadline, &spinner, grace_);
+}
+
+Result Waiter::Wait(Time deadline) {
+  for (;;) {
+    const Wake wake = Sleep(deadline);
+    std::lock_guard<std::mutex> lock(shared_->mutex);
+    if (shared_->decided) {
+      index_ = shared_->index;
+      result_ = shared_->result;
+      return Result::kOk;
+    }
+    if (wake == Wake::kInterrupted) return Result::kShouldWait;
+    if (wake == Wake::kTimedOut) return Result::kDeadlineExceeded;
+    shared_->event->Reset();  // a peer has moved: it may have to be polled now, or no longer
+    shared_->moved = false;
+  }
 }
 
 SignalsState Waiter::state(size_t index) const { return entries_[index]->state(); }

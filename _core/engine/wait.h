@@ -1,5 +1,11 @@
 // Blocking waits for handles.
+//
+// A thread that waits for handles of this process sleeps on a futex and is woken by whoever changes
+// them. If the peer of one is in another process it sleeps in a poll of the sockets themselves, so
+// that no other thread has to wake up for it.
 #pragma once
+
+#include <poll.h>
 
 #include <vector>
 
@@ -31,8 +37,16 @@ class Waiter {
   class Entry;
   struct Shared;
 
+  bool FindDescriptors();
+  Wake Sleep(Time deadline);
+  Wake Poll(Time deadline);
+  bool LookAround(int timeout);
+  void TakeIn();
+
   Ref<Shared> shared_;
   std::vector<Ref<Entry>> entries_;
+  std::vector<Ref<SharedFd>> descriptors_;  // of the entries, null where there is none
+  std::vector<pollfd> polled_;              // the first is this thread's own, to wake it
   bool grace_ = false;  // for message pipes, which are written to with the embedder's lock held
   size_t index_ = 0;
   Result result_ = Result::kShouldWait;

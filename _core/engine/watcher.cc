@@ -41,6 +41,8 @@ void Watch::Dispatch(Result result, const SignalsState& state, uint32_t flags) {
   watcher_->handler_->OnNotification(context_, result, state, flags);
 }
 
+bool Watch::NeedsEmbedder() const { return watcher_->handler_->NeedsEmbedder(); }
+
 Result Watcher::WatchHandle(HandleValue value, Ref<Dispatcher> dispatcher, HandleValue watched,
                             Signals signals, WatchContext context) {
   Ref<Watch> watch;

@@ -22,6 +22,8 @@ constexpr uint32_t kNotificationFromSystem = 1;
 // Receives a watcher's notifications, on any thread, with no engine lock held.
 class NotificationHandler : public RefCounted {
  public:
+  // True if it needs the embedder's lock, and so cannot run on the I/O thread.
+  virtual bool NeedsEmbedder() const { return false; }
   virtual void OnNotification(WatchContext context, Result result, const SignalsState& state,
                               uint32_t flags) = 0;
 };
@@ -37,6 +39,7 @@ class Watch : public Observer {
 
   // Runs the watcher's handler, unless a later cancellation has overtaken this notification.
   void Dispatch(Result result, const SignalsState& state, uint32_t flags);
+  bool NeedsEmbedder() const;
 
  private:
   friend class Watcher;
@@ -78,6 +81,8 @@ class Watcher : public Dispatcher {
   // kOk: armed. kFailedPrecondition: not armed, up to `max_ready` of the watches that are in the
   // way are in `ready`; those longest unreported come first. kNotFound: nothing is watched.
   Result Arm(HandleValue value, size_t max_ready, std::vector<ReadyWatch>* ready);
+
+  void Pack(BundleWriter*) override {}  // watchers do not travel
 
  protected:
   void CloseLocked(Garbage* garbage) override;

@@ -19,7 +19,7 @@ namespace mojo_seq::testing {
 namespace {
 
 const char* const kKinds[] = {"handle",  "dispatcher", "message",  "payload",  "data pipe",
-                              "mapping", "watch",      "wait set", "sequence", "task"};
+                              "mapping", "watch",      "wait set", "sequence", "task",    "channel"};
 static_assert(sizeof kKinds / sizeof *kKinds == static_cast<size_t>(Kind::kCount));
 
 void CheckNothingAlive(const std::string& test) {

@@ -1,6 +1,6 @@
 """Runs all measuring scripts and prints one table.
 
-Takes several minutes; keep the machine otherwise idle. `--quick` only checks the scripts.
+Takes half an hour; keep the machine otherwise idle. `--quick` only checks the scripts.
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ SCRIPTS = (
     "post_and_reply",
     "watcher",
     "memory",
+    "remote_round_trip",
+    "remote_one_way",
+    "remote_array",
+    "remote_stream",
+    "remote_transfer",
+    "remote_fan_in",
+    "remote_memory",
     "import_time",
 )
 

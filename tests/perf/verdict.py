@@ -30,6 +30,11 @@ class Target:
         return cls(contender, f"<= {limit:g} {unit}", limit, "value")
 
     @classmethod
+    def at_least(cls, contender: str, limit: float, unit: str) -> Target:
+        """The figure itself is to reach something."""
+        return cls(contender, f">= {limit:g} {unit}", limit, "floor")
+
+    @classmethod
     def better(cls, contender: str, other: str, factor: float) -> Target:
         """At least `factor` times better than `other` (1: not worse)."""
         text = f">= {factor:g}x {other}" if factor != 1 else f"not worse than {other}"
@@ -66,7 +71,8 @@ class Results:
             if target.contender in self.problems:
                 return None, None
             value = median(self.figures[target.contender])
-            return value, value <= target.limit
+            floor = target.kind == "floor"
+            return value, value >= target.limit if floor else value <= target.limit
         cost = target.kind == "cost"
         names = (target.contender, target.other)
         quotient = self.quotient(*(names if cost != self.higher_is_better else names[::-1]))

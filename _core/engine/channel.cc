@@ -1,0 +1,354 @@
+#include "channel.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "io_thread.h"
+#include "notification.h"
+#include "socket.h"
+
+namespace mojo_seq {
+
+namespace {
+
+// Small messages of a batch are put together up to this, so that one call sends many.
+constexpr size_t kScratch = 64 * 1024;
+constexpr size_t kSmall = 4096;
+
+thread_local std::vector<uint8_t> scratch;
+
+uint8_t* Scratch() {
+  if (scratch.empty()) scratch.resize(kScratch);
+  return scratch.data();
+}
+
+union Control {
+  cmsghdr header;
+  char space[CMSG_SPACE(sizeof(int) * kMaxFrameDescriptors)];
+};
+
+OutFrame ToFrame(const Message& message, size_t sent) {
+  OutFrame frame;
+  const FrameHeader header = MakeHeader(0, message.size);
+  const auto* const bytes = reinterpret_cast<const uint8_t*>(&header);
+  frame.head.assign(bytes, bytes + sizeof header);
+  frame.payload = message.payload;
+  frame.payload_bytes = message.size;
+  frame.sent = sent;
+  return frame;
+}
+
+bool IsGone(int error) { return error == EPIPE || error == ECONNRESET || error == ENOTCONN; }
+
+}  // namespace
+
+Channel::Channel(ScopedFd fd, uint64_t peer_cookie)
+    : fd_(MakeRef<SharedFd>(std::move(fd))),
+      cookie_(SocketCookie(fd_->fd.get())),
+      peer_cookie_(peer_cookie) {}
+
+Channel::~Channel() = default;
+
+Channel::Guard::Guard(std::mutex& mutex) : mutex_(mutex) {
+  if (!mutex.try_lock()) lock_contended(&mutex);
+}
+
+// --- sending ---
+
+Result Channel::Refused(int error) {
+  if (IsGone(error)) return Result::kFailedPrecondition;
+  // Descriptors in flight are limited (ETOOMANYREFS), memory is: neither is told by a poll.
+  refused_.store(error != EAGAIN && error != EINTR, std::memory_order_release);
+  return Result::kShouldWait;
+}
+
+Result Channel::SendSome(const OutFrame& frame, size_t* taken) {
+  iovec parts[2];
+  size_t count = 0;
+  size_t skip = frame.sent;
+  if (skip < frame.head.size()) {
+    parts[count++] = {const_cast<uint8_t*>(frame.head.data()) + skip, frame.head.size() - skip};
+    skip = 0;
+  } else {
+    skip -= frame.head.size();
+  }
+  if (frame.payload_bytes > skip) {
+    parts[count++] = {frame.payload->data() + skip, frame.payload_bytes - skip};
+  }
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = count;
+  Control control;
+  if (frame.sent == 0 && !frame.descriptors.empty()) {
+    const size_t nbytes = sizeof(int) * frame.descriptors.size();
+    message.msg_control = &control;
+    message.msg_controllen = CMSG_SPACE(nbytes);
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(nbytes);
+    auto* const fds = reinterpret_cast<int*>(CMSG_DATA(header));
+    for (size_t i = 0; i < frame.descriptors.size(); ++i) fds[i] = frame.descriptors[i]->fd.get();
+  }
+  const ssize_t sent = sendmsg(fd(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0) return Refused(errno);
+  refused_.store(false, std::memory_order_release);
+  *taken = static_cast<size_t>(sent);
+  return Result::kOk;
+}
+
+Result Channel::SendFront() {
+  OutFrame& frame = queue_.front();
+  size_t taken = 0;
+  const Result result = SendSome(frame, &taken);
+  if (result != Result::kOk) return result;
+  frame.sent += taken;
+  if (frame.sent > 0) frame.descriptors.clear();
+  if (frame.sent < frame.bytes()) return Result::kShouldWait;
+  queue_.pop_front();
+  unsent_.store(queue_.size(), std::memory_order_release);
+  return Result::kOk;
+}
+
+Result Channel::Flush() {
+  while (!queue_.empty()) {
+    const Result result = SendFront();
+    if (result == Result::kOk) continue;
+    if (result == Result::kFailedPrecondition) TakeUnsent();
+    return result;
+  }
+  return Result::kOk;
+}
+
+void Channel::Queue(OutFrame frame) {
+  queue_.push_back(std::move(frame));
+  unsent_.store(queue_.size(), std::memory_order_release);
+}
+
+std::deque<OutFrame> Channel::TakeUnsent() {
+  std::deque<OutFrame> frames;
+  frames.swap(queue_);
+  unsent_.store(0, std::memory_order_release);
+  return frames;
+}
+
+Result Channel::Send(const Message& message) {
+  size_t sent = 0;
+  if (queue_.empty()) {
+    const FrameHeader header = MakeHeader(0, message.size);
+    iovec parts[2] = {{const_cast<FrameHeader*>(&header), sizeof header}, {nullptr, message.size}};
+    if (message.size > 0) parts[1].iov_base = message.payload->data();
+    msghdr call{};
+    call.msg_iov = parts;
+    call.msg_iovlen = message.size > 0 ? 2 : 1;
+    const ssize_t taken = sendmsg(fd(), &call, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (taken == static_cast<ssize_t>(sizeof header + message.size)) return Result::kOk;
+    if (taken >= 0) {
+      sent = static_cast<size_t>(taken);
+    } else if (Refused(errno) == Result::kFailedPrecondition) {
+      return Result::kFailedPrecondition;
+    }
+  }
+  Queue(ToFrame(message, sent));
+  return Result::kOk;
+}
+
+Result Channel::SendBatch(const MessageList& messages) {
+  const Message* next = messages.head();
+  bool any_sent = false;
+  while (next && queue_.empty()) {
+    if (next->size > kSmall) {
+      const Result result = Send(*next);
+      if (result != Result::kOk) return any_sent ? Result::kOk : result;
+      next = next->next;
+      any_sent = true;
+      continue;
+    }
+    uint8_t* const bytes = Scratch();
+    const Message* const first = next;
+    size_t filled = 0;
+    for (; next && next->size <= kSmall; next = next->next) {
+      if (filled + sizeof(FrameHeader) + next->size > kScratch) break;
+      const FrameHeader header = MakeHeader(0, next->size);
+      memcpy(bytes + filled, &header, sizeof header);
+      filled += sizeof header;
+      if (next->size > 0) memcpy(bytes + filled, next->payload->data(), next->size);
+      filled += next->size;
+    }
+    const ssize_t taken = send(fd(), bytes, filled, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (taken < 0 && Refused(errno) == Result::kFailedPrecondition) {
+      return any_sent ? Result::kOk : Result::kFailedPrecondition;
+    }
+    any_sent = true;
+    size_t sent = taken > 0 ? static_cast<size_t>(taken) : 0;
+    if (sent == filled) continue;
+    for (const Message* each = first; each != next; each = each->next) {
+      const size_t whole = sizeof(FrameHeader) + each->size;
+      if (sent < whole) Queue(ToFrame(*each, sent));
+      sent -= std::min(sent, whole);
+    }
+  }
+  for (; next; next = next->next) Queue(ToFrame(*next, 0));
+  return Result::kOk;
+}
+
+Result Channel::Send(std::vector<OutFrame> frames) {
+  const bool may_send = queue_.empty();
+  for (OutFrame& frame : frames) Queue(std::move(frame));
+  if (!may_send) return Result::kOk;
+  const Result result = Flush();
+  return result == Result::kFailedPrecondition ? result : Result::kOk;
+}
+
+// --- receiving ---
+
+Result Channel::ReceiveBody(std::vector<InFrame>* frames) {
+  iovec part{parser_.body_target(), parser_.body_missing()};
+  msghdr call{};
+  call.msg_iov = &part;
+  call.msg_iovlen = 1;
+  const ssize_t got = recvmsg(fd(), &call, MSG_DONTWAIT);
+  if (got < 0) return IsGone(errno) || errno == EINTR ? Result::kOk : Result::kShouldWait;
+  if (got == 0) return Result::kFailedPrecondition;
+  if (call.msg_flags & MSG_CTRUNC) return Result::kAborted;  // none may be here
+  return parser_.Filled(static_cast<size_t>(got), frames) ? Result::kOk : Result::kAborted;
+}
+
+Result Channel::ReceiveDescriptors(size_t count, std::vector<InFrame>* frames) {
+  RaiseDescriptorLimit();
+  if (!HasRoomForDescriptors(count)) return Result::kResourceExhausted;
+  FrameHeader header;
+  iovec part{&header, sizeof header};
+  Control control;
+  msghdr call{};
+  call.msg_iov = &part;
+  call.msg_iovlen = 1;
+  call.msg_control = &control;
+  call.msg_controllen = sizeof control;
+  const ssize_t got = recvmsg(fd(), &call, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  std::vector<ScopedFd> descriptors;
+  if (got > 0) {
+    for (cmsghdr* each = CMSG_FIRSTHDR(&call); each; each = CMSG_NXTHDR(&call, each)) {
+      if (each->cmsg_level != SOL_SOCKET || each->cmsg_type != SCM_RIGHTS) continue;
+      const size_t fds = (each->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+      for (size_t i = 0; i < fds; ++i) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(each) + i * sizeof fd, sizeof fd);
+        descriptors.push_back(MoveHigh(ScopedFd(fd)));
+      }
+    }
+  }
+  // Lost descriptors cannot be had again, and what they were for is unknown.
+  if (got != static_cast<ssize_t>(sizeof header) || (call.msg_flags & MSG_CTRUNC) ||
+      descriptors.size() != count) {
+    return Result::kAborted;
+  }
+  parser_.AddDescriptors(std::move(descriptors));
+  return parser_.Feed(reinterpret_cast<uint8_t*>(&header), sizeof header, frames)
+             ? Result::kOk
+             : Result::kAborted;
+}
+
+Result Channel::Receive(std::vector<InFrame>* frames) {
+  while (frames->empty()) {
+    if (parser_.body_missing() >= kSmall) {
+      const Result result = ReceiveBody(frames);
+      if (result != Result::kOk) return result;
+      continue;
+    }
+    // A look without room for descriptors says whether there are any, and loses none of them.
+    uint8_t* const bytes = Scratch();
+    iovec part{bytes, kScratch};
+    msghdr call{};
+    call.msg_iov = &part;
+    call.msg_iovlen = 1;
+    const ssize_t seen = recvmsg(fd(), &call, MSG_DONTWAIT | MSG_PEEK);
+    if (seen < 0) {
+      if (IsGone(errno) || errno == EINTR) continue;  // told once; what was sent before is there
+      return Result::kShouldWait;
+    }
+    if (seen == 0) return Result::kFailedPrecondition;
+    size_t wanted = static_cast<size_t>(seen);
+    if (call.msg_flags & MSG_CTRUNC) {
+      size_t count = 0;
+      if (!parser_.FindDescriptors(bytes, wanted, &wanted, &count)) return Result::kAborted;
+      if (wanted == 0) {
+        const Result result = ReceiveDescriptors(count, frames);
+        if (result != Result::kOk) return result;
+        continue;
+      }
+    }
+    const ssize_t got = recv(fd(), bytes, wanted, MSG_DONTWAIT);
+    if (got <= 0) return Result::kAborted;  // the other end holds only what it sent
+    if (!parser_.Feed(bytes, static_cast<size_t>(got), frames)) return Result::kAborted;
+  }
+  return Result::kOk;
+}
+
+// --- the I/O thread ---
+
+void Channel::SetInterestLocked(uint32_t events, IoHandler* handler) {
+  if (retired_ || events == interest_) return;
+  IoThread& thread = IoThread::Get();
+  if (registration_ == 0) {
+    registration_ = thread.Add(fd(), events, Ref<IoHandler>(handler));
+  } else if (events != 0) {
+    thread.Modify(registration_, fd(), events);
+  } else {
+    thread.Remove(registration_, fd());
+    registration_ = 0;
+  }
+  interest_ = events;
+}
+
+void Channel::Retire() {
+  std::lock_guard<std::mutex> lock(poll_mutex_);
+  SetInterestLocked(0, nullptr);
+  retired_ = true;
+}
+
+void Channel::OnOwnerClosed() {
+  {
+    Guard guard(send_mutex_);
+    Flush();
+  }
+  std::lock_guard<std::mutex> lock(poll_mutex_);
+  SetInterestLocked(0, nullptr);
+  if (unsent() == 0) {
+    retired_ = true;
+    // Somebody who still polls it must not keep the other side from noticing.
+    if (!fd_->HasOneRef() || !HasOneRef()) shutdown(fd(), SHUT_RDWR);
+    return;
+  }
+  // The other side reads on, but need not write any more.
+  shutdown(fd(), SHUT_RD);
+  if (is_refused()) {
+    IoThread::Get().After(kRetry, Ref<IoHandler>(this));
+  } else {
+    SetInterestLocked(EPOLLOUT, this);
+  }
+}
+
+void Channel::OnIo(uint32_t /*events*/) {
+  Result result;
+  {
+    Guard guard(send_mutex_);
+    result = Flush();
+  }
+  std::lock_guard<std::mutex> lock(poll_mutex_);
+  if (result != Result::kShouldWait) {
+    SetInterestLocked(0, nullptr);
+    retired_ = true;
+  } else if (is_refused()) {
+    SetInterestLocked(0, nullptr);
+    IoThread::Get().After(kRetry, Ref<IoHandler>(this));
+  } else {
+    SetInterestLocked(EPOLLOUT, this);
+  }
+}
+
+}  // namespace mojo_seq

@@ -1,0 +1,137 @@
+#include "departure.h"
+
+#include "bundle.h"
+#include "channel.h"
+#include "data_pipe.h"
+#include "notification.h"
+#include "shared_buffer.h"
+#include "socket.h"
+
+namespace mojo_seq {
+
+Departure::~Departure() {
+  for (const Ref<MessagePipeEndpoint>& endpoint : marked_) endpoint->MarkLeaving(false);
+}
+
+Message* Departure::Resolve(Message* message) {
+  if (message->IsSerialized()) return message;
+  if (serialized_) {
+    auto it = serialized_->find(message->context);
+    if (it != serialized_->end()) return it->second;
+  }
+  unserialized_.push_back(message->context);
+  return nullptr;
+}
+
+void Departure::ScanPipe(size_t group, MessagePipeEndpoint* endpoint) {
+  packed_in_.emplace(endpoint, group);
+  endpoint->MarkLeaving(true);
+  marked_.emplace_back(endpoint);
+  std::vector<Message*> unread;
+  Ref<MessagePipeEndpoint> peer = endpoint->Unread(&unread);
+  if (peer && !packed_in_.count(peer.get())) {
+    groups_.push_back({Ref<MessagePipeEndpoint>(endpoint), std::move(peer), std::move(unread), {}});
+    return;
+  }
+  // Its unread messages travel beside it.
+  std::vector<Message*>& messages = groups_[group].messages;
+  messages.insert(messages.end(), unread.begin(), unread.end());
+}
+
+void Departure::Scan(size_t group, Message* message) {
+  Message* const resolved = Resolve(message);
+  if (!resolved) return;
+  for (const Ref<Dispatcher>& dispatcher : resolved->dispatchers) {
+    switch (dispatcher->type()) {
+      case HandleType::kMessagePipe:
+        ScanPipe(group, static_cast<MessagePipeEndpoint*>(dispatcher.get()));
+        break;
+      case HandleType::kDataPipeProducer:
+      case HandleType::kDataPipeConsumer:
+        data_pipe_ends_.push_back(dispatcher);
+        break;
+      case HandleType::kSharedBuffer:
+        if (!static_cast<SharedBuffer*>(dispatcher.get())->IsSealed()) unsealed_ = true;
+        break;
+      default: break;
+    }
+  }
+}
+
+Result Departure::Plan(Message* root) {
+  groups_.push_back({nullptr, nullptr, {root}, {}});
+  for (size_t group = 0; group < groups_.size(); ++group) {
+    // Both grow meanwhile.
+    for (size_t i = 0; i < groups_[group].messages.size(); ++i) {
+      Scan(group, groups_[group].messages[i]);
+    }
+  }
+  if (!unserialized_.empty()) return Result::kUnimplemented;
+  if (unsealed_) return Result::kPermissionDenied;
+  if (!Order()) return Result::kInvalidArgument;
+  for (size_t i = 1; i < groups_.size(); ++i) {
+    ScopedFd a;
+    ScopedFd b;
+    if (CreateSocketPair(&a, &b) != Result::kOk) return Result::kResourceExhausted;
+    sockets_.emplace_back(std::move(a), std::move(b));
+  }
+  for (const Ref<Dispatcher>& end : data_pipe_ends_) {
+    const Result result = static_cast<DataPipeEnd*>(end.get())->PrepareToLeave();
+    if (result != Result::kOk) return result;
+  }
+  return Result::kOk;
+}
+
+// Sorts the groups so that each comes after those that it needs. False: some need each other.
+bool Departure::Order() {
+  std::vector<size_t> missing(groups_.size(), 0);
+  for (size_t i = 1; i < groups_.size(); ++i) {
+    auto it = packed_in_.find(groups_[i].staying.get());
+    if (it == packed_in_.end()) continue;  // it really stays
+    groups_[i].before.push_back(it->second);
+    ++missing[it->second];
+  }
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    if (missing[i] == 0) order_.push_back(i);
+  }
+  for (size_t i = 0; i < order_.size(); ++i) {
+    for (const size_t next : groups_[order_[i]].before) {
+      if (--missing[next] == 0) order_.push_back(next);
+    }
+  }
+  return order_.size() == groups_.size();
+}
+
+std::vector<OutFrame> Departure::Leave(Message* root) {
+  marked_.clear();  // none of them comes back
+  // Nobody reads these queues, and whoever writes to them only appends.
+  for (const Group& group : groups_) {
+    if (!serialized_) break;
+    for (Message* message : group.messages) UseSerialized(message, *serialized_);
+  }
+  std::vector<MessageList> unread(groups_.size());
+  std::vector<Ref<Channel>> channels(groups_.size());
+  for (size_t i = 1; i < groups_.size(); ++i) {
+    channels[i] = MessagePipeEndpoint::Separate(groups_[i].leaving.get(), groups_[i].staying.get(),
+                                                std::move(sockets_[i - 1].first),
+                                                std::move(sockets_[i - 1].second), &unread[i]);
+  }
+  std::vector<OutFrame> result;
+  for (const size_t i : order_) {
+    if (i == 0) {
+      result = BundleWriter::Write(root);
+      continue;
+    }
+    while (Message* message = unread[i].Pop()) {
+      for (OutFrame& frame : BundleWriter::Write(message)) channels[i]->Queue(std::move(frame));
+      Message::Destroy(message);
+    }
+    channels[i]->Flush();
+    channels[i]->send_mutex().unlock();  // locked since it was made
+    if (packed_in_.count(groups_[i].staying.get())) continue;
+    if (!groups_[i].staying->OnMoved(channels[i].get())) channels[i]->OnOwnerClosed();
+  }
+  return result;
+}
+
+}  // namespace mojo_seq

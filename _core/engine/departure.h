@@ -1,0 +1,63 @@
+// Departure: what leaves the process with a message, planned first and then done, because the plan
+// can fail and the doing cannot.
+//
+// A pipe whose two ends were here becomes one between processes: it gets a socket pair, the end
+// that stays takes one socket, and what was unread at the end that leaves is sent ahead of whatever
+// is written next. So there are several places to send to, and an order: what an end that leaves
+// has yet to send must be complete when that end is packed.
+//
+// All of it with the transit mutex held.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "message_pipe.h"
+#include "scoped_fd.h"
+
+namespace mojo_seq {
+
+class Departure {
+ public:
+  // `serialized`: stands for the messages that have these contexts; may be null.
+  explicit Departure(const SerializedMessages* serialized) : serialized_(serialized) {}
+  ~Departure();
+  Departure(const Departure&) = delete;
+  Departure& operator=(const Departure&) = delete;
+
+  // Changes nothing that can be seen.
+  // kUnimplemented: something is not serialized; see `unserialized`.
+  // kPermissionDenied: a shared buffer whose memory can still shrink under those who map it.
+  // kResourceExhausted: no descriptors. kInvalidArgument: a pipe would end up inside itself.
+  Result Plan(Message* root);
+  const std::vector<void*>& unserialized() const { return unserialized_; }
+
+  // After a good plan: the frames to be sent for `root`, which has no dispatchers afterwards.
+  std::vector<OutFrame> Leave(Message* root);
+
+ private:
+  // Messages that go to one place: to `staying`, whose peer `leaving` is, or to where root goes.
+  struct Group {
+    Ref<MessagePipeEndpoint> leaving;
+    Ref<MessagePipeEndpoint> staying;
+    std::vector<Message*> messages;
+    std::vector<size_t> before;  // groups that must be packed before this
+  };
+
+  Message* Resolve(Message* message);
+  void Scan(size_t group, Message* message);
+  void ScanPipe(size_t group, MessagePipeEndpoint* endpoint);
+  bool Order();
+
+  const SerializedMessages* const serialized_;
+  std::vector<Group> groups_;
+  std::vector<size_t> order_;
+  std::vector<Ref<MessagePipeEndpoint>> marked_;
+  std::unordered_map<const MessagePipeEndpoint*, size_t> packed_in_;  // ends that leave
+  std::vector<std::pair<ScopedFd, ScopedFd>> sockets_;
+  std::vector<Ref<Dispatcher>> data_pipe_ends_;
+  std::vector<void*> unserialized_;
+  bool unsealed_ = false;
+};
+
+}  // namespace mojo_seq

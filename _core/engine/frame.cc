@@ -1,0 +1,146 @@
+#include "frame.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace mojo_seq {
+
+namespace {
+
+constexpr size_t kHeader = sizeof(FrameHeader);
+
+}  // namespace
+
+bool FrameHeader::IsValid() const {
+  if (magic != kMagic || descriptors > kMaxFrameDescriptors || reserved != 0) return false;
+  if (type == FrameType::kDescriptors) {
+    return flags == 0 && meta_bytes == 0 && payload_bytes == 0 && descriptors > 0;
+  }
+  return type == FrameType::kMessage && (flags & ~(kMetaInMemory | kPayloadInMemory)) == 0 &&
+         inline_meta() <= kMaxInlineMeta && payload_bytes <= MaxMessageBytes();
+}
+
+FrameHeader MakeHeader(uint64_t meta_bytes, uint64_t payload_bytes) {
+  FrameHeader header;
+  header.sender = static_cast<uint32_t>(getpid());
+  header.meta_bytes = meta_bytes;
+  header.payload_bytes = payload_bytes;
+  return header;
+}
+
+bool FrameParser::BeginBody() {
+  if (!frame_.header.IsValid()) return false;
+  frame_.meta.resize(frame_.header.inline_meta());
+  if (const uint64_t nbytes = frame_.header.inline_payload()) {
+    frame_.payload = Payload::Allocate(nbytes);
+    if (!frame_.payload) return false;
+  }
+  return true;
+}
+
+bool FrameParser::FinishIfWhole(std::vector<InFrame>* frames) {
+  if (have_ < kHeader || have_ < kHeader + body_bytes()) return true;
+  have_ = 0;
+  if (frame_.header.type == FrameType::kDescriptors) return descriptors_.size() <= kMaxMessageHandles * 2;
+  frame_.descriptors = std::move(descriptors_);
+  descriptors_.clear();
+  frames->push_back(std::move(frame_));
+  frame_ = InFrame();
+  return true;
+}
+
+uint8_t* FrameParser::body_target() {
+  const size_t done = have_ - kHeader;
+  if (done < frame_.meta.size()) return frame_.meta.data() + done;
+  return frame_.payload->data() + (done - frame_.meta.size());
+}
+
+size_t FrameParser::body_missing() const {
+  if (have_ < kHeader) return 0;
+  const size_t done = have_ - kHeader;
+  const size_t meta = frame_.meta.size();
+  return done < meta ? meta - done : meta + frame_.header.inline_payload() - done;
+}
+
+bool FrameParser::Filled(size_t nbytes, std::vector<InFrame>* frames) {
+  have_ += nbytes;
+  return FinishIfWhole(frames);
+}
+
+bool FrameParser::Feed(const uint8_t* data, size_t nbytes, std::vector<InFrame>* frames) {
+  while (nbytes > 0) {
+    size_t amount;
+    if (have_ < kHeader) {
+      amount = std::min(nbytes, kHeader - have_);
+      memcpy(reinterpret_cast<uint8_t*>(&frame_.header) + have_, data, amount);
+      have_ += amount;
+      if (have_ == kHeader && !BeginBody()) return false;
+    } else {
+      amount = std::min(nbytes, body_missing());
+      memcpy(body_target(), data, amount);
+      have_ += amount;
+    }
+    data += amount;
+    nbytes -= amount;
+    if (!FinishIfWhole(frames)) return false;
+  }
+  return true;
+}
+
+bool FrameParser::FindDescriptors(const uint8_t* data, size_t nbytes, size_t* before,
+                                  size_t* count) const {
+  // A header that has begun came without descriptors, or they would be here already.
+  uint64_t position = 0;
+  if (have_ >= kHeader) {
+    position = kHeader + body_bytes() - have_;
+  } else if (have_ > 0) {
+    FrameHeader header = frame_.header;
+    const size_t missing = kHeader - have_;
+    if (nbytes < missing) return false;
+    memcpy(reinterpret_cast<uint8_t*>(&header) + have_, data, missing);
+    if (!header.IsValid()) return false;
+    position = missing + header.inline_meta() + header.inline_payload();
+  }
+  while (position < nbytes) {
+    if (nbytes - position < kHeader) {
+      *before = position;
+      *count = 0;  // not to be seen yet
+      return position > 0;
+    }
+    FrameHeader header;
+    memcpy(&header, data + position, kHeader);
+    if (!header.IsValid()) return false;
+    if (header.descriptors > 0) {
+      *before = position;
+      *count = header.descriptors;
+      return true;
+    }
+    position += kHeader + header.inline_meta() + header.inline_payload();
+  }
+  return false;
+}
+
+void FrameParser::AddDescriptors(std::vector<ScopedFd> descriptors) {
+  for (ScopedFd& fd : descriptors) descriptors_.push_back(std::move(fd));
+}
+
+void FrameParser::TakeBegun(std::vector<uint8_t>* bytes, std::vector<ScopedFd>* descriptors) {
+  *descriptors = std::move(descriptors_);
+  descriptors_.clear();
+  if (have_ > 0) {
+    const auto* const header = reinterpret_cast<const uint8_t*>(&frame_.header);
+    bytes->assign(header, header + std::min(have_, kHeader));
+    const size_t body = have_ > kHeader ? have_ - kHeader : 0;
+    const size_t meta = std::min(body, frame_.meta.size());
+    bytes->insert(bytes->end(), frame_.meta.begin(), frame_.meta.begin() + meta);
+    if (body > meta) {
+      bytes->insert(bytes->end(), frame_.payload->data(), frame_.payload->data() + (body - meta));
+    }
+  }
+  have_ = 0;
+  frame_ = InFrame();
+}
+
+}  // namespace mojo_seq

@@ -1,0 +1,102 @@
+// Frame: how a message looks on a socket between processes.
+//
+//   header, meta, payload
+//
+// The meta describes handles and what travels with them (bundle.h). Descriptors are attached to the
+// first byte of a header, at most kMaxFrameDescriptors to one; a message with more is preceded by
+// frames that hold nothing else. A large meta or payload is in memory that is sent as a descriptor.
+#pragma once
+
+#include <vector>
+
+#include "message.h"
+#include "scoped_fd.h"
+
+namespace mojo_seq {
+
+enum class FrameType : uint8_t {
+  kMessage = 1,
+  kDescriptors = 2,  // only descriptors, of the message that follows
+};
+
+enum FrameFlags : uint8_t {
+  kMetaInMemory = 1,     // the first descriptor is a memfd with the meta
+  kPayloadInMemory = 2,  // the next one is a segment with the payload
+};
+
+// Native byte order: both ends run on one machine.
+struct FrameHeader {
+  static constexpr uint32_t kMagic = 0x314a4f4d;  // "MOJ1"
+
+  uint32_t magic = kMagic;
+  FrameType type = FrameType::kMessage;
+  uint8_t flags = 0;
+  uint16_t descriptors = 0;   // attached to this header
+  uint32_t sender = 0;        // process id, as it knows itself
+  uint32_t reserved = 0;
+  uint64_t meta_bytes = 0;
+  uint64_t payload_bytes = 0;
+
+  bool IsValid() const;
+  // What of the meta and the payload follows the header in the stream.
+  uint64_t inline_meta() const { return flags & kMetaInMemory ? 0 : meta_bytes; }
+  uint64_t inline_payload() const { return flags & kPayloadInMemory ? 0 : payload_bytes; }
+};
+static_assert(sizeof(FrameHeader) == 32);
+
+constexpr size_t kMaxFrameDescriptors = 253;  // what the kernel takes at once
+constexpr size_t kMaxInlineMeta = size_t{64} << 20;
+
+// A header for a message from this process.
+FrameHeader MakeHeader(uint64_t meta_bytes, uint64_t payload_bytes);
+
+// On its way out. `sent` counts the bytes that the kernel has taken; with the first of them it took
+// the descriptors.
+struct OutFrame {
+  std::vector<uint8_t> head;  // header and meta
+  Ref<Payload> payload;       // kept for the bytes that follow the head
+  size_t payload_bytes = 0;
+  std::vector<Ref<SharedFd>> descriptors;
+  size_t sent = 0;
+
+  size_t bytes() const { return head.size() + payload_bytes; }
+};
+
+// Received whole, with all its descriptors.
+struct InFrame {
+  FrameHeader header;
+  std::vector<uint8_t> meta;
+  Ref<Payload> payload;
+  std::vector<ScopedFd> descriptors;
+};
+
+// Puts frames together from what arrives.
+class FrameParser {
+ public:
+  // False: that is not a frame, and nothing that follows can be understood.
+  bool Feed(const uint8_t* data, size_t nbytes, std::vector<InFrame>* frames);
+  // Where the next bytes of a long body go, for reading them in place; kept up by Filled.
+  uint8_t* body_target();
+  size_t body_missing() const;
+  bool Filled(size_t nbytes, std::vector<InFrame>* frames);
+
+  // How many bytes of `data` come before the first header with descriptors, and how many those
+  // are. False: there is none.
+  bool FindDescriptors(const uint8_t* data, size_t nbytes, size_t* before, size_t* count) const;
+  void AddDescriptors(std::vector<ScopedFd> descriptors);
+
+  // A frame that has begun. What was received of it, so that another process can go on.
+  bool IsInside() const { return have_ > 0 || !descriptors_.empty(); }
+  void TakeBegun(std::vector<uint8_t>* bytes, std::vector<ScopedFd>* descriptors);
+
+ private:
+  bool BeginBody();
+  bool FinishIfWhole(std::vector<InFrame>* frames);
+  uint64_t body_bytes() const { return frame_.header.inline_meta() + frame_.header.inline_payload(); }
+
+  InFrame frame_;     // its header is valid once have_ reaches the header's size
+  size_t have_ = 0;   // bytes of the frame so far
+  std::vector<ScopedFd> descriptors_;
+};
+
+}  // namespace mojo_seq

@@ -1,0 +1,49 @@
+// Segment: shared memory for the payload of one large message.
+//
+// Fresh pages cost far more than copying into old ones, so memory goes back to a pool when the
+// message is gone on both sides: a count of holders at its beginning is how the sides tell each
+// other. Receivers keep their mappings for a while, and know memory that comes again by its inode.
+// What a peer does with the count or the bytes can harm only what it was sent: memory that is lent
+// too long is given up, sizes are sealed.
+#pragma once
+
+#include <memory>
+
+#include "fork.h"
+#include "message.h"
+#include "shared_memory.h"
+
+namespace mojo_seq {
+
+class SegmentMemory;
+
+// One side's hold on the memory, by a payload.
+class Segment : public RefCounted {
+ public:
+  // Payloads of at least this many bytes travel in segments.
+  static constexpr size_t kThreshold = 64 * 1024;
+
+  // Null: there is no memory or no descriptor for it.
+  static Ref<Payload> Allocate(size_t nbytes, bool zeroed);
+  // The segment that holds the payload of `message`; null if none does.
+  static Segment* Of(const Message& message);
+  // False unless `fd` is memory of that size that nobody can shrink.
+  static bool Receive(ScopedFd fd, size_t nbytes, Ref<Payload>* payload);
+
+  // For sending it; the receiver holds it from now on, too.
+  Ref<SharedFd> Lend();
+
+  // Gives up what is kept for later use.
+  static void Trim();
+
+ private:
+  Segment(std::unique_ptr<SegmentMemory> memory, bool received);
+  ~Segment() override;
+
+  std::unique_ptr<SegmentMemory> memory_;
+  const bool received_;
+  const uint32_t generation_ = ForkGeneration();
+  LiveCounter<Kind::kMapping> counter_;
+};
+
+}  // namespace mojo_seq

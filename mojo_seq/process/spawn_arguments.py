@@ -1,0 +1,124 @@
+"""What a started process is told first: how to prepare itself, what to call, and the handles."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from types import FunctionType
+
+from mojo_seq import _core
+from mojo_seq.process import main_module
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class _Pickler(pickle.Pickler):
+    """Puts a number in the place of each handle; the handles themselves go beside the pickle."""
+
+    def __init__(self, buffer: io.BytesIO, has_main: bool) -> None:
+        super().__init__(buffer, pickle.HIGHEST_PROTOCOL)
+        self.handles: list[_core.Handle] = []
+        self._has_main = has_main
+
+    def persistent_id(self, obj: object) -> int | None:
+        if isinstance(obj, _core.Handle):
+            return self._add(obj)
+        if (
+            isinstance(obj, FunctionType | type)
+            and obj.__module__ in main_module.NAMES
+            and not self._has_main
+        ):
+            raise pickle.PicklingError(
+                f"{obj.__qualname__} is defined in a main module that another interpreter cannot "
+                "import: one of -c, standard input, an interactive session, or a __main__.py"
+            )
+        return None
+
+    def _add(self, handle: _core.Handle) -> int:
+        if isinstance(handle, _core.Watcher):
+            raise _core.InvalidArgumentError(f"{handle!r}: a watcher cannot leave its process")
+        if not handle.is_valid:
+            raise _core.InvalidArgumentError(f"{handle!r} cannot be used any more")
+        if any(each is handle for each in self.handles):
+            raise _core.BusyError(f"{handle!r} is listed twice")
+        self.handles.append(handle)
+        return len(self.handles) - 1
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, buffer: io.BytesIO, handles: list[_core.Handle]) -> None:
+        super().__init__(buffer)
+        self._handles = handles
+
+    def persistent_load(self, pid: int) -> _core.Handle:
+        return self._handles[pid]
+
+
+def pack(
+    preparation: dict[str, Any], target: Callable[..., object], args: tuple[object, ...]
+) -> tuple[bytes, list[_core.Handle]]:
+    """Pickles; nothing happens to the handles yet.
+
+    Returns:
+        The payload and the handles of a message.
+
+    Raises:
+        Whatever the pickling of target or args raises, with a note that tells which it was.
+        BusyError: a handle is in them twice.
+        InvalidArgumentError: a handle in them is closed or sent, or is a Watcher.
+    """
+    how = main_module.source()
+    buffer = io.BytesIO()
+    pickle.dump({**preparation, "main": how}, buffer, pickle.HIGHEST_PROTOCOL)
+    pickler = _Pickler(buffer, how is not None)
+    pickler.dump(len(args))
+    _dump(pickler, target, "the target")
+    for number, argument in enumerate(args, 1):
+        _dump(pickler, argument, f"argument {number}")
+    return buffer.getvalue(), pickler.handles
+
+
+def _dump(pickler: _Pickler, part: object, place: str) -> None:
+    try:
+        if isinstance(part, FunctionType):
+            _check_importable(part)
+        pickler.dump(part)
+    except Exception as error:
+        error.add_note(f"This is about {place} of spawn_process, which another interpreter needs.")
+        raise
+
+
+def _check_importable(function: FunctionType) -> None:
+    """Finds out here, rather than there, that a function's module is nowhere to be found.
+
+    Only the outermost package is searched for: what is in it may be made when it is imported.
+    """
+    root = function.__module__.partition(".")[0]
+    if root in main_module.NAMES:
+        return
+    finders = [each for each in sys.meta_path if hasattr(each, "find_spec")]
+    if not any(each.find_spec(root, None) for each in finders):
+        raise pickle.PicklingError(
+            f"{function.__qualname__} is defined in the module {function.__module__!r}, which "
+            "cannot be imported by that name"
+        )
+
+
+class Arguments:
+    """What `pack` has packed, in the started process: first the preparation, then the rest."""
+
+    def __init__(self, payload: bytes, handles: list[_core.Handle]) -> None:
+        self._buffer = io.BytesIO(payload)
+        self._handles = handles
+        self.preparation: dict[str, Any] = pickle.load(self._buffer)
+
+    def load(self) -> tuple[Callable[..., object], list[object]]:
+        """The target and its arguments. Imports what they need."""
+        unpickler = _Unpickler(self._buffer, self._handles)
+        count = unpickler.load()
+        target = unpickler.load()
+        return target, [unpickler.load() for _ in range(count)]

@@ -1,0 +1,101 @@
+"""What children do with message pipes."""
+
+from __future__ import annotations
+
+import hashlib
+
+from mojo_seq import (
+    Handle,
+    Message,
+    MessagePipeHandle,
+    PeerClosedError,
+    Result,
+    ShouldWaitError,
+    Signals,
+    SignalsState,
+    wait,
+)
+from puppets.wire import TIMEOUT
+
+
+def wait_for(handle: Handle, signals: Signals) -> SignalsState:
+    """The state in which one of the signals was satisfied."""
+    result, state = wait(handle, signals, TIMEOUT)
+    assert result is Result.OK, (result, state)
+    return state
+
+
+def next_message(pipe: MessagePipeHandle) -> Message:
+    """Waits for a message. Raises: PeerClosedError: there will be none."""
+    while True:
+        try:
+            return pipe.read()
+        except ShouldWaitError:
+            result, _ = wait(pipe, Signals.READABLE, TIMEOUT)
+            if result is Result.DEADLINE_EXCEEDED:
+                raise
+
+
+def receive(pipe: MessagePipeHandle) -> bytes:
+    """The payload of the next message, which comes without handles."""
+    with next_message(pipe) as message:
+        assert message.handles == ()
+        return bytes(message)
+
+
+def receive_handles(pipe: MessagePipeHandle) -> list[Handle]:
+    """The handles of the next message. In a child they stay there."""
+    with next_message(pipe) as message:
+        return message.take_handles()
+
+
+def receive_handle(pipe: MessagePipeHandle) -> Handle:
+    (handle,) = receive_handles(pipe)
+    return handle
+
+
+def receive_many(pipe: MessagePipeHandle, count: int) -> list[bytes]:
+    return [receive(pipe) for _ in range(count)]
+
+
+def receive_rest(pipe: MessagePipeHandle) -> list[bytes]:
+    """All payloads until the peer is closed."""
+    received = []
+    while True:
+        try:
+            received.append(receive(pipe))
+        except PeerClosedError:
+            return received
+
+
+def send_numbers(pipe: MessagePipeHandle, start: int, stop: int) -> None:
+    """One message each."""
+    for number in range(start, stop):
+        pipe.write(str(number).encode())
+
+
+def echo(pipe: MessagePipeHandle) -> int:
+    """Sends all back, with the handles, until the peer is closed; how many there were."""
+    count = 0
+    while True:
+        try:
+            pipe.write_message(next_message(pipe))
+        except PeerClosedError:
+            return count
+        count += 1
+
+
+def receive_digest(pipe: MessagePipeHandle) -> str:
+    """SHA-256 of the next payload."""
+    with next_message(pipe) as message:
+        return hashlib.sha256(message.payload).hexdigest()
+
+
+def receive_digests(pipe: MessagePipeHandle, count: int) -> list[str]:
+    return [receive_digest(pipe) for _ in range(count)]
+
+
+def send_growing(pipe: MessagePipeHandle, count: int) -> None:
+    """Messages of nothing, some bytes, … some hundred thousand bytes."""
+    for number in range(count):
+        pipe.write(str(number).encode() * (number * 100))
