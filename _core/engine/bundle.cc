@@ -47,8 +47,8 @@ bool FromMemory(int fd, uint64_t nbytes, std::vector<uint8_t>* meta) {
 Ref<Dispatcher> Unpack(HandleType type, BundleReader* reader) {
   switch (type) {
     case HandleType::kMessagePipe: return MessagePipeEndpoint::Unpack(reader);
-    case HandleType::kDataPipeProducer: return UnpackDataPipeProducer(reader);
-    case HandleType::kDataPipeConsumer: return UnpackDataPipeConsumer(reader);
+    case HandleType::kDataPipeProducer:
+    case HandleType::kDataPipeConsumer: return UnpackDataPipeEnd(type, reader);
     case HandleType::kSharedBuffer: return SharedBuffer::Unpack(reader);
     case HandleType::kPlatformHandle: return PlatformHandle::Unpack(reader);
     case HandleType::kWatcher: break;

@@ -274,16 +274,18 @@ Result Channel::Receive(std::vector<InFrame>* frames) {
     if (seen == 0) return Result::kFailedPrecondition;
     size_t wanted = static_cast<size_t>(seen);
     if (call.msg_flags & MSG_CTRUNC) {
+      // A look that ends just before them sees them, too: then they come next.
       size_t count = 0;
-      if (!parser_.FindDescriptors(bytes, wanted, &wanted, &count)) return Result::kAborted;
-      if (wanted == 0) {
+      if (parser_.FindDescriptors(bytes, wanted, &wanted, &count) && wanted == 0) {
         const Result result = ReceiveDescriptors(count, frames);
         if (result != Result::kOk) return result;
         continue;
       }
     }
-    const ssize_t got = recv(fd(), bytes, wanted, MSG_DONTWAIT);
-    if (got <= 0) return Result::kAborted;  // the other end holds only what it sent
+    part.iov_len = wanted;
+    const ssize_t got = recvmsg(fd(), &call, MSG_DONTWAIT);
+    // What was seen is there, and descriptors may only be where a header announces them.
+    if (got <= 0 || (call.msg_flags & MSG_CTRUNC)) return Result::kAborted;
     if (!parser_.Feed(bytes, static_cast<size_t>(got), frames)) return Result::kAborted;
   }
   return Result::kOk;

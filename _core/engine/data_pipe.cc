@@ -3,35 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "data_pipe_core.h"
 #include "notification.h"
 
 namespace mojo_seq {
-
-// The state that both ends share.
-struct DataPipe : public RefCounted {
-  std::mutex mutex;
-  size_t capacity = 0;
-  size_t element_size = 0;
-  ScopedFd fd;       // mutex, as all below; closed with the ring
-  Ref<Mapping> ring; // null once nothing can be transferred any more
-  uint64_t written = 0;   // bytes ever written
-  uint64_t consumed = 0;  // bytes ever consumed
-  bool new_data = false;  // bytes arrived that the consumer has not looked for yet
-  DataPipeProducer* producer = nullptr;  // null once closed
-  DataPipeConsumer* consumer = nullptr;
-  LiveCounter<Kind::kDataPipe> counter;
-
-  size_t available() const { return static_cast<size_t>(written - consumed); }
-  size_t free_space() const { return capacity - available(); }
-  uint8_t* at(uint64_t position) const { return ring->data() + position % ring->nbytes(); }
-  // Bytes that are copied before the other side is told: while it works on these, we copy the next,
-  // and neither sleeps for the other at every turn.
-  size_t slice() const {
-    constexpr size_t kSlice = 16 * 1024;
-    return std::max(kSlice / element_size * element_size, element_size);
-  }
-  bool misaligned(size_t nbytes) const { return nbytes % element_size != 0; }
-};
 
 DataPipeEnd::DataPipeEnd(HandleType type, Ref<DataPipe> pipe)
     : Dispatcher(type, &pipe->mutex), pipe_(std::move(pipe)) {}
@@ -84,14 +59,28 @@ DataPipeProducer::DataPipeProducer(Ref<DataPipe> pipe)
     : DataPipeEnd(HandleType::kDataPipeProducer, std::move(pipe)) {}
 
 SignalsState DataPipeProducer::StateLocked() const {
-  if (!pipe_->consumer) return {kSignalPeerClosed, kSignalPeerClosed};
+  if (!pipe_->consumer_open()) return {kSignalPeerClosed, kSignalPeerClosed};
+  const Signals remote = pipe_->link ? kSignalPeerRemote : kSignalNone;
   const bool writable = window_ == 0 && pipe_->free_space() > 0;
-  return {writable ? kSignalWritable : kSignalNone,
+  return {remote | (writable ? kSignalWritable : kSignalNone),
           kSignalWritable | kSignalPeerClosed | kSignalPeerRemote};
 }
 
+// An end in another process that died tells it by its socket only. So before a call says that
+// there is nothing to be done now, it looks there, and then once more.
 Result DataPipeProducer::Write(HandleValue value, const void* data, size_t* nbytes,
                                bool all_or_none) {
+  const size_t wanted = *nbytes;
+  const Result result = WriteNow(value, data, nbytes, all_or_none);
+  const bool idle = result == Result::kShouldWait || result == Result::kOutOfRange ||
+                    (result == Result::kOk && wanted == 0);
+  if (!idle || !IsRemote()) return result;
+  LookForNews();
+  return WriteNow(value, data, nbytes, all_or_none);
+}
+
+Result DataPipeProducer::WriteNow(HandleValue value, const void* data, size_t* nbytes,
+                                  bool all_or_none) {
   Ref<Mapping> ring;
   uint8_t* target;
   size_t amount;
@@ -99,7 +88,8 @@ Result DataPipeProducer::Write(HandleValue value, const void* data, size_t* nbyt
     Lock lock(this);
     const Result idle = CheckIdleLocked(value);
     if (idle != Result::kOk) return idle;
-    if (!pipe_->consumer) return Result::kFailedPrecondition;
+    SyncLocked();
+    if (!pipe_->consumer_open()) return Result::kFailedPrecondition;
     if (pipe_->misaligned(*nbytes)) return Result::kInvalidArgument;
     if (*nbytes == 0) return Result::kOk;
     const size_t space = pipe_->free_space();
@@ -117,15 +107,15 @@ Result DataPipeProducer::Write(HandleValue value, const void* data, size_t* nbyt
     memcpy(target, source + done, amount);
     {
       Lock lock(this);
-      if (!IsOpenLocked(value) || !pipe_->consumer) {
+      if (!IsOpenLocked(value) || !pipe_->consumer_open()) {
         if (done > 0) break;  // so much did arrive; the next call tells the rest
         return IsOpenLocked(value) ? Result::kFailedPrecondition : Result::kInvalidArgument;
       }
-      pipe_->written += amount;
-      pipe_->new_data = true;
-      pipe_->consumer->NotifyLocked();
-      NotifyLocked();
+      pipe_->AddWritten(amount);
+      SyncLocked();
+      ChangedLocked();
       done += amount;
+      if (!pipe_->consumer_open()) break;
       amount = std::min(*nbytes - done, pipe_->free_space());
       target = pipe_->at(pipe_->written);
     }
@@ -136,17 +126,27 @@ Result DataPipeProducer::Write(HandleValue value, const void* data, size_t* nbyt
 }
 
 Result DataPipeProducer::BeginWrite(HandleValue value, size_t min_bytes, DataPipeWindow* window) {
+  const Result result = BeginWriteNow(value, min_bytes, window);
+  const bool idle = result == Result::kShouldWait || result == Result::kOutOfRange;
+  if (!idle || !IsRemote()) return result;
+  LookForNews();
+  return BeginWriteNow(value, min_bytes, window);
+}
+
+Result DataPipeProducer::BeginWriteNow(HandleValue value, size_t min_bytes,
+                                       DataPipeWindow* window) {
   Lock lock(this);
   const Result idle = CheckIdleLocked(value);
   if (idle != Result::kOk) return idle;
-  if (!pipe_->consumer) return Result::kFailedPrecondition;
+  SyncLocked();
+  if (!pipe_->consumer_open()) return Result::kFailedPrecondition;
   if (pipe_->misaligned(min_bytes) || min_bytes > pipe_->capacity) return Result::kInvalidArgument;
   const size_t space = pipe_->free_space();
   if (space < min_bytes) return Result::kOutOfRange;
   if (space == 0) return Result::kShouldWait;
   OpenWindowLocked(space);
   *window = {window_, pipe_->at(pipe_->written), space, pipe_->ring};
-  NotifyLocked();
+  ChangedLocked();
   return Result::kOk;
 }
 
@@ -154,23 +154,23 @@ Result DataPipeProducer::EndWrite(HandleValue value, uint64_t window, size_t nby
   Lock lock(this);
   const bool was_open = window_ != 0;
   const Result result = EndWindowLocked(value, window, nbytes);
-  if (result == Result::kOk && nbytes > 0 && pipe_->consumer) {
-    pipe_->written += nbytes;
-    pipe_->new_data = true;
-    pipe_->consumer->NotifyLocked();
-  }
-  if (was_open) NotifyLocked();
+  SyncLocked();
+  if (result == Result::kOk && nbytes > 0 && pipe_->consumer_open()) pipe_->AddWritten(nbytes);
+  if (was_open) ChangedLocked();
   return result;
 }
 
+bool DataPipeProducer::IsContentLocked() const { return pipe_->free_space() > 0; }
+
 void DataPipeProducer::CloseLocked(Garbage* garbage) {
   window_ = 0;
+  EndLinkLocked(garbage);
   pipe_->producer = nullptr;
   if (pipe_->consumer) {
     pipe_->consumer->NotifyLocked();
   }
   if (!pipe_->consumer || pipe_->available() == 0) {
-    pipe_->fd = ScopedFd();
+    garbage->objects.emplace_back(std::move(pipe_->fd));
     garbage->objects.emplace_back(std::move(pipe_->ring));
   }
 }
@@ -185,8 +185,8 @@ SignalsState DataPipeConsumer::StateLocked() const {
   const bool unseen = data && pipe_->new_data;
   const Signals seeable = (data ? kSignalReadable : 0) | (unseen ? kSignalNewDataReadable : 0);
   const Signals satisfied = window_ == 0 ? seeable : 0;
-  if (!pipe_->producer) return {satisfied | kSignalPeerClosed, seeable | kSignalPeerClosed};
-  return {satisfied,
+  if (!pipe_->producer_open()) return {satisfied | kSignalPeerClosed, seeable | kSignalPeerClosed};
+  return {satisfied | (pipe_->link ? kSignalPeerRemote : kSignalNone),
           kSignalReadable | kSignalNewDataReadable | kSignalPeerClosed | kSignalPeerRemote};
 }
 
@@ -197,9 +197,10 @@ void DataPipeConsumer::AdoptLocked() { pipe_->new_data = pipe_->available() > 0;
 Result DataPipeConsumer::PeekStateLocked(HandleValue value) {
   const Result idle = CheckIdleLocked(value);
   if (idle != Result::kOk) return idle;
+  SyncLocked();
   if (pipe_->new_data) {
     pipe_->new_data = false;
-    NotifyLocked();
+    ChangedLocked();
   }
   return Result::kOk;
 }
@@ -208,30 +209,53 @@ Result DataPipeConsumer::PrepareLocked(HandleValue value, size_t* nbytes, bool a
   const Result looked = PeekStateLocked(value);
   if (looked != Result::kOk) return looked;
   if (pipe_->misaligned(*nbytes)) return Result::kInvalidArgument;
-  const Result lacking = pipe_->producer ? Result::kShouldWait : Result::kFailedPrecondition;
+  const Result lacking = pipe_->producer_open() ? Result::kShouldWait : Result::kFailedPrecondition;
   const size_t available = pipe_->available();
   if (all_or_none && *nbytes > available) {
-    return pipe_->producer ? Result::kOutOfRange : Result::kFailedPrecondition;
+    return pipe_->producer_open() ? Result::kOutOfRange : Result::kFailedPrecondition;
   }
   // Reading nothing succeeds while there is, or may yet be, something to read.
-  if (available == 0 && (*nbytes > 0 || !pipe_->producer)) return lacking;
+  if (available == 0 && (*nbytes > 0 || !pipe_->producer_open())) return lacking;
   *nbytes = std::min(*nbytes, available);
   return Result::kOk;
 }
 
 void DataPipeConsumer::ConsumeLocked(size_t nbytes) {
-  pipe_->consumed += nbytes;
-  NotifyLocked();
-  if (pipe_->producer) pipe_->producer->NotifyLocked();
+  pipe_->AddConsumed(nbytes);
+  ChangedLocked();
 }
 
+// For waiting and looking again, see DataPipeProducer::Write.
 Result DataPipeConsumer::CheckRead(HandleValue value, size_t* nbytes, bool all_or_none) {
+  const size_t wanted = *nbytes;
+  const Result result = CheckReadNow(value, nbytes, all_or_none);
+  const bool idle = result == Result::kShouldWait || result == Result::kOutOfRange ||
+                    (result == Result::kOk && wanted == 0);
+  if (!idle || !IsRemote()) return result;
+  LookForNews();
+  *nbytes = wanted;
+  return CheckReadNow(value, nbytes, all_or_none);
+}
+
+Result DataPipeConsumer::CheckReadNow(HandleValue value, size_t* nbytes, bool all_or_none) {
   Lock lock(this);
   return PrepareLocked(value, nbytes, all_or_none);
 }
 
 Result DataPipeConsumer::Read(HandleValue value, void* data, size_t* nbytes, bool all_or_none,
                               Mode mode) {
+  const size_t wanted = *nbytes;
+  const Result result = ReadNow(value, data, nbytes, all_or_none, mode);
+  const bool idle = result == Result::kShouldWait || result == Result::kOutOfRange ||
+                    (result == Result::kOk && wanted == 0);
+  if (!idle || !IsRemote()) return result;
+  LookForNews();
+  *nbytes = wanted;
+  return ReadNow(value, data, nbytes, all_or_none, mode);
+}
+
+Result DataPipeConsumer::ReadNow(HandleValue value, void* data, size_t* nbytes, bool all_or_none,
+                                 Mode mode) {
   Ref<Mapping> ring;  // released after the locks
   const uint8_t* source = nullptr;
   size_t amount = *nbytes;
@@ -261,6 +285,7 @@ Result DataPipeConsumer::Read(HandleValue value, void* data, size_t* nbytes, boo
       }
       done += amount;
       if (mode == Mode::kPeek) break;
+      SyncLocked();
       const size_t more = std::min(*nbytes - done, pipe_->available() - amount);
       if (more > 0) pipe_->new_data = false;  // a second look
       ConsumeLocked(amount);
@@ -281,18 +306,27 @@ Result DataPipeConsumer::Query(HandleValue value, size_t* nbytes) {
 }
 
 Result DataPipeConsumer::BeginRead(HandleValue value, size_t min_bytes, DataPipeWindow* window) {
+  const Result result = BeginReadNow(value, min_bytes, window);
+  const bool idle = result == Result::kShouldWait || result == Result::kOutOfRange;
+  if (!idle || !IsRemote()) return result;
+  LookForNews();
+  return BeginReadNow(value, min_bytes, window);
+}
+
+Result DataPipeConsumer::BeginReadNow(HandleValue value, size_t min_bytes,
+                                      DataPipeWindow* window) {
   Lock lock(this);
   const Result looked = PeekStateLocked(value);
   if (looked != Result::kOk) return looked;
   if (pipe_->misaligned(min_bytes) || min_bytes > pipe_->capacity) return Result::kInvalidArgument;
   const size_t available = pipe_->available();
   if (available < min_bytes) {
-    return pipe_->producer ? Result::kOutOfRange : Result::kFailedPrecondition;
+    return pipe_->producer_open() ? Result::kOutOfRange : Result::kFailedPrecondition;
   }
-  if (available == 0) return pipe_->producer ? Result::kShouldWait : Result::kFailedPrecondition;
+  if (available == 0) return pipe_->producer_open() ? Result::kShouldWait : Result::kFailedPrecondition;
   OpenWindowLocked(available);
   *window = {window_, pipe_->at(pipe_->consumed), available, pipe_->ring};
-  NotifyLocked();
+  ChangedLocked();
   return Result::kOk;
 }
 
@@ -300,18 +334,25 @@ Result DataPipeConsumer::EndRead(HandleValue value, uint64_t window, size_t nbyt
   Lock lock(this);
   const bool was_open = window_ != 0;
   const Result result = EndWindowLocked(value, window, nbytes);
+  SyncLocked();
   if (result == Result::kOk && nbytes > 0) {
     ConsumeLocked(nbytes);
   } else if (was_open) {
-    NotifyLocked();
+    ChangedLocked();
   }
   return result;
 }
 
+// Nothing to wait for but data that it has not looked for.
+bool DataPipeConsumer::IsContentLocked() const {
+  return pipe_->available() > 0 && pipe_->new_data;
+}
+
 void DataPipeConsumer::CloseLocked(Garbage* garbage) {
   window_ = 0;
+  EndLinkLocked(garbage);
   pipe_->consumer = nullptr;
-  pipe_->fd = ScopedFd();
+  garbage->objects.emplace_back(std::move(pipe_->fd));
   garbage->objects.emplace_back(std::move(pipe_->ring));
   if (pipe_->producer) pipe_->producer->NotifyLocked();
 }
@@ -325,13 +366,16 @@ Result CreateDataPipe(size_t capacity, size_t element_size, Ref<DataPipeProducer
   }
   if (capacity % element_size != 0) return Result::kInvalidArgument;
   if (capacity > MaxSharedMemory()) return Result::kResourceExhausted;
-  const size_t ring_bytes = (capacity + PageSize() - 1) / PageSize() * PageSize();
+  const size_t ring_bytes = DataPipe::RingBytes(capacity);
   auto pipe = MakeRef<DataPipe>();
   pipe->capacity = capacity;
   pipe->element_size = element_size;
-  Result result = CreateSharedMemory(ring_bytes, &pipe->fd);
-  if (result == Result::kOk) result = Mapping::MapTwice(pipe->fd.get(), ring_bytes, &pipe->ring);
+  ScopedFd fd;
+  // One page more, for the cursors if an end leaves the process.
+  Result result = CreateSharedMemory(ring_bytes + PageSize(), &fd);
+  if (result == Result::kOk) result = Mapping::MapTwice(fd.get(), ring_bytes, &pipe->ring);
   if (result != Result::kOk) return result;
+  pipe->fd = MakeRef<SharedFd>(std::move(fd));
   *producer = MakeRef<DataPipeProducer>(pipe);
   *consumer = MakeRef<DataPipeConsumer>(pipe);
   pipe->producer = producer->get();

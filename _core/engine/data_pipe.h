@@ -38,8 +38,16 @@ class DataPipeEnd : public Dispatcher {
 
   using Dispatcher::NotifyLocked;  // each end tells the other
 
-  Result PrepareToLeave() { return Result::kInternal; }
-  void Pack(BundleWriter*) override {}
+  // --- between processes (data_pipe_remote.cc) ---
+  // Makes what Pack needs. kResourceExhausted: no descriptors.
+  Result PrepareToLeave();
+  void StayAfterAll();
+  void Pack(BundleWriter* writer) override;
+  Ref<SharedFd> WaitDescriptor(HandleValue value, short* events) override;
+  void LookForNews(short events = kNotPolled) override;
+  void LookQuickly() override;
+  void ArmDoorbell() override;
+  void OnIo(uint32_t events) override;
 
  protected:
   DataPipeEnd(HandleType type, Ref<DataPipe> pipe);
@@ -47,6 +55,16 @@ class DataPipeEnd : public Dispatcher {
 
   bool InTwoPhaseLocked() const override { return window_ != 0; }
   bool HasExportsLocked() const override { return exports_ > 0; }
+  void OnObserversChanged() override;
+  // Something has changed here: observers are told, and a doorbell is asked for if they wait.
+  void ChangedLocked();
+  // What the end in another process has done since.
+  void SyncLocked();
+  bool IsRemote() const;
+  // True if the other end can do nothing, but go away, that observers of this end would care for.
+  virtual bool IsContentLocked() const = 0;
+  void EndLinkLocked(Garbage* garbage);
+  bool is_producer() const { return type() == HandleType::kDataPipeProducer; }
   void OpenWindowLocked(size_t nbytes);
   // Checks and closes the window; kOk: the caller commits `nbytes`. `window` 0 means any.
   // kBusy: it has exports, nothing was changed.
@@ -86,6 +104,11 @@ class DataPipeProducer : public DataPipeEnd {
  protected:
   SignalsState StateLocked() const override;
   void CloseLocked(Garbage* garbage) override;
+  bool IsContentLocked() const override;
+
+ private:
+  Result WriteNow(HandleValue value, const void* data, size_t* nbytes, bool all_or_none);
+  Result BeginWriteNow(HandleValue value, size_t min_bytes, DataPipeWindow* window);
 };
 
 class DataPipeConsumer : public DataPipeEnd {
@@ -106,8 +129,12 @@ class DataPipeConsumer : public DataPipeEnd {
   SignalsState StateLocked() const override;
   void AdoptLocked() override;
   void CloseLocked(Garbage* garbage) override;
+  bool IsContentLocked() const override;
 
  private:
+  Result ReadNow(HandleValue value, void* data, size_t* nbytes, bool all_or_none, Mode mode);
+  Result CheckReadNow(HandleValue value, size_t* nbytes, bool all_or_none);
+  Result BeginReadNow(HandleValue value, size_t min_bytes, DataPipeWindow* window);
   Result PrepareLocked(HandleValue value, size_t* nbytes, bool all_or_none);
   Result PeekStateLocked(HandleValue value);
   void ConsumeLocked(size_t nbytes);
@@ -118,8 +145,8 @@ class DataPipeConsumer : public DataPipeEnd {
 Result CreateDataPipe(size_t capacity, size_t element_size, Ref<DataPipeProducer>* producer,
                       Ref<DataPipeConsumer>* consumer);
 
+// Null: what was received is no data pipe.
 class BundleReader;
-inline Ref<Dispatcher> UnpackDataPipeProducer(BundleReader*) { return nullptr; }
-inline Ref<Dispatcher> UnpackDataPipeConsumer(BundleReader*) { return nullptr; }
+Ref<Dispatcher> UnpackDataPipeEnd(HandleType type, BundleReader* reader);
 
 }  // namespace mojo_seq

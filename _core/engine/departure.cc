@@ -11,6 +11,9 @@ namespace mojo_seq {
 
 Departure::~Departure() {
   for (const Ref<MessagePipeEndpoint>& endpoint : marked_) endpoint->MarkLeaving(false);
+  for (const Ref<Dispatcher>& end : data_pipe_ends_) {
+    static_cast<DataPipeEnd*>(end.get())->StayAfterAll();
+  }
 }
 
 Message* Departure::Resolve(Message* message) {
@@ -104,6 +107,7 @@ bool Departure::Order() {
 
 std::vector<OutFrame> Departure::Leave(Message* root) {
   marked_.clear();  // none of them comes back
+  data_pipe_ends_.clear();
   // Nobody reads these queues, and whoever writes to them only appends.
   for (const Group& group : groups_) {
     if (!serialized_) break;

@@ -115,6 +115,10 @@ class Dispatcher : public IoHandler {
   // Looks for what has come from the other process. `events`: what a poll said, if there was one.
   static constexpr short kNotPolled = -1;
   virtual void LookForNews(short /*events*/ = kNotPolled) {}
+  // The same, as cheaply as can be: for spinning.
+  virtual void LookQuickly() { LookForNews(); }
+  // A thread is about to sleep in a poll: the other process must say if something happens.
+  virtual void ArmDoorbell() {}
   // Leaves the process: writes itself and ends. In transit, under the transit mutex; cannot fail.
   virtual void Pack(BundleWriter* writer) = 0;
   // It has come from another process, with all that travelled with it.

@@ -81,7 +81,7 @@ class FrameParser {
   bool Filled(size_t nbytes, std::vector<InFrame>* frames);
 
   // How many bytes of `data` come before the first header with descriptors, and how many those
-  // are. False: there is none.
+  // are. False: there is none, and nothing has changed.
   bool FindDescriptors(const uint8_t* data, size_t nbytes, size_t* before, size_t* count) const;
   void AddDescriptors(std::vector<ScopedFd> descriptors);
 

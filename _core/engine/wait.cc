@@ -146,11 +146,17 @@ Wake Waiter::Poll(Time deadline) {
   if (decided()) return Wake::kWoken;
   if (Now() >= deadline) return Wake::kTimedOut;
   if (spinner.WantsToSpin() && HasOtherProcessors() &&
-      spinner.Spin([&] { return LookAround(0) && decided(); })) {
+      spinner.Spin([&] {
+        for (const Ref<Entry>& entry : entries_) entry->dispatcher->LookQuickly();
+        return decided();
+      })) {
     return Wake::kWoken;
   }
   const Time begin = Now();
   for (;;) {
+    for (const Ref<Entry>& entry : entries_) entry->dispatcher->ArmDoorbell();
+    // What we took in may be for others, who must not wait until we have slept.
+    if (HasPendingDispatch()) DispatchPending();
     {
       std::lock_guard<std::mutex> lock(shared_->mutex);
       if (shared_->decided || shared_->moved) return Wake::kWoken;

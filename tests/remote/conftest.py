@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,6 +12,8 @@ import pytest
 
 # Children import their functions by name, and the package has the same name on both sides.
 sys.path.insert(0, str(Path(__file__).parent))
+# In the children numpy's threads would be counted as left behind by whatever imported it.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from puppets import Puppet
 from puppets.leftovers import holdings, more_than, warm_up

@@ -13,7 +13,7 @@ from typing import Any
 
 from mojo_seq import MessagePipeHandle, Signals, Watcher, _core, create_message_pipe, wait
 
-SETTLING = 10.0
+SETTLING = 5.0
 
 
 def leave() -> dict[str, Any]:
@@ -24,6 +24,7 @@ def leave() -> dict[str, Any]:
 def holdings() -> Counter[tuple[str, str]]:
     """How many there are of each kind of thing."""
     gc.collect()
+    _core.release_cached_memory()
     found = Counter[tuple[str, str]]()
     for kind, count in _core.live_objects().items():
         found["engine object", kind] = count

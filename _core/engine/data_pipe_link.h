@@ -1,0 +1,58 @@
+// DataPipeLink: how one end of a data pipe is tied to the other in another process.
+//
+// The ring is shared; its cursors are in a page of their own behind it. What stands there is a hint
+// from the other side: each side has a copy of its own of both, and believes only what can be true.
+// A socket pair is the doorbell, rung only for those who said that they sleep, and the death notice.
+#pragma once
+
+#include <mutex>
+
+#include "event.h"
+#include "io_handler.h"
+#include "shared_memory.h"
+
+namespace mojo_seq {
+
+// In shared memory. Each line is written by one side only, but for the flags of who waits, which
+// the other side takes down.
+struct DataPipeCursors {
+  alignas(64) std::atomic<uint64_t> written;
+  std::atomic<uint32_t> producer_closed;
+  alignas(64) std::atomic<uint64_t> consumed;
+  std::atomic<uint32_t> consumer_closed;
+  alignas(64) std::atomic<uint32_t> producer_waits;
+  alignas(64) std::atomic<uint32_t> consumer_waits;
+};
+
+// Wake() rings the doorbell, so it is done like the waking of a thread: with no lock held.
+class DataPipeLink : public Waker {
+ public:
+  DataPipeLink(ScopedFd socket, Ref<Mapping> page);
+  ~DataPipeLink() override;
+
+  Ref<SharedFd> socket() const { return socket_; }
+  int fd() const { return socket_->fd.get(); }
+  DataPipeCursors& cursors() { return *reinterpret_cast<DataPipeCursors*>(page_->data()); }
+
+  void Wake() override;
+  // Takes what rang; true if the other side is gone.
+  bool Answer(short events);
+
+  // The I/O thread's interest: while `wanted`, `handler` hears of the doorbell.
+  std::mutex& poll_mutex() { return poll_mutex_; }
+  void SetInterestLocked(bool wanted, IoHandler* handler);
+  // This end has left with the socket.
+  void Leave() { End(false); }
+
+ private:
+  void End(bool closed);
+
+  const Ref<SharedFd> socket_;
+  const Ref<Mapping> page_;
+  std::mutex poll_mutex_;
+  uint64_t registration_ = 0;  // poll_mutex_; 0: none
+  bool ended_ = false;         // poll_mutex_
+  LiveCounter<Kind::kChannel> counter_;
+};
+
+}  // namespace mojo_seq
