@@ -48,6 +48,8 @@ cdef class _DataPipeHandle(Handle):
     cdef int _lock_io(self) except -1:
         """Locks this end for a transfer, without ever waiting while holding the GIL."""
         cdef DataPipeEnd* end = self._end()
+        if end.IsInherited():  # a thread of the parent may have held the mutex
+            self._check_open()
         if not end.TryLockIo():
             with nogil:
                 end.LockIo()
@@ -55,6 +57,7 @@ cdef class _DataPipeHandle(Handle):
 
     cdef int _fail_transfer(self, c_Result result, object nbytes) except -1:
         cdef DataPipeEnd* end = self._end()
+        after_call()  # also a call that fails may have found news
         if result == c_Result.kInvalidArgument:
             self._check_open()
             raise InvalidArgumentError(

@@ -93,6 +93,8 @@ cdef extern from "engine/dispatcher.h" namespace "mojo_seq" nogil:
     cdef cppclass Dispatcher(RefCounted):
         HandleType type()
         HandleValue value()
+        cbool IsInherited()
+        cbool WasOpenAtFork(HandleValue value)
         cbool IsWatchable()
         HandleValue Adopt()
         c_Result Close(HandleValue value)

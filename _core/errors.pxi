@@ -184,11 +184,13 @@ cdef inline object to_result(c_Result result):
 
 cdef int fail(c_Result result, str text) except -1:
     """Raises the error for `result`. FAILED_PRECONDITION has two meanings: see fail_peer."""
+    after_call()  # also a call that fails may have found news
     raise ERRORS[<int>result](text)
 
 
 cdef int fail_peer(c_Result result, str text) except -1:
     """The same for calls where FAILED_PRECONDITION says that the peer is closed."""
+    after_call()
     if result == c_Result.kFailedPrecondition:
         raise PeerClosedError(text)
     raise ERRORS[<int>result](text)

@@ -40,6 +40,9 @@ cdef class Handle:
 
     cdef int _check_open(self) except -1:
         if not self._is_open():
+            if self._dispatcher is not NULL and self._dispatcher.WasOpenAtFork(self._value):
+                raise FailedPreconditionError(
+                    f"{self!r} belongs to the process that fork()ed this one")
             raise InvalidArgumentError(f"{self!r} cannot be used any more")
         return 0
 
@@ -89,6 +92,7 @@ cdef class Handle:
         self._check_open()
         if self._dispatcher.QueryState(self._value, &state) != c_Result.kOk:
             self._check_open()
+        after_call()  # it may have found news
         return to_state(state)
 
     def __enter__(self):
@@ -100,6 +104,8 @@ cdef class Handle:
 
     def __repr__(self):
         state = "open" if self._is_open() else "closed or sent"
+        if self._dispatcher is not NULL and self._dispatcher.WasOpenAtFork(self._value):
+            state = "of the parent process"
         return f"<{type(self).__name__} {self._value} {state}>"
 
     def __reduce_ex__(self, protocol):
@@ -194,5 +200,5 @@ cdef int fail_attach(c_Result result, list handles, size_t blamed) except -1:
     if (<Handle>handle)._dispatcher.type() == HandleType.kWatcher:
         raise InvalidArgumentError(f"{where}: a watcher cannot travel in a message")
     if not (<Handle>handle)._is_open():
-        raise InvalidArgumentError(f"{where} cannot be used any more")
+        (<Handle>handle)._check_open()
     raise InvalidArgumentError(f"{where}: a pipe cannot carry its own peer")

@@ -29,6 +29,7 @@ cdef extern from "engine/message_pipe.h" namespace "mojo_seq" nogil:
     void CreateMessagePipePair "mojo_seq::MessagePipeEndpoint::CreatePair"(
         Ref[MessagePipeEndpoint]* a, Ref[MessagePipeEndpoint]* b)
     c_Result FuseMessagePipes "mojo_seq::MessagePipeEndpoint::Fuse"(
-        MessagePipeEndpoint* a, HandleValue a_value, MessagePipeEndpoint* b, HandleValue b_value)
+        MessagePipeEndpoint* a, HandleValue a_value, MessagePipeEndpoint* b, HandleValue b_value,
+        Serialization* serialization)
     int VisitCarriedContexts "mojo_seq::MessagePipeEndpoint::VisitCarriedContexts"(
         const c_Message* message, ContextVisit visit, void* arg)

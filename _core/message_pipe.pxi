@@ -259,10 +259,13 @@ def fuse_message_pipes(a, b):
     Raises:
         InvalidArgumentError: not message pipes, dead, the same handle twice, or a pipe would end
             up inside itself.
-        FailedPreconditionError: they are one pipe, or one of them has been written to.
+        FailedPreconditionError: they are one pipe, or one of them has been written to; or an
+            unread message without serializer would leave the process.
         In each case both stay with the caller.
     """
     cdef c_Result result
+    cdef Serialization serialization
+    cdef list serialized = []
     for name, handle in (("a", a), ("b", b)):
         if not isinstance(handle, Handle):
             raise TypeError(f"{name} must be a MessagePipeHandle, not {type(handle).__name__}")
@@ -274,12 +277,19 @@ def fuse_message_pipes(a, b):
         raise InvalidArgumentError("a pipe's end cannot be fused with itself")
     cdef MessagePipeHandle left = a
     cdef MessagePipeHandle right = b
-    result = FuseMessagePipes(left._endpoint(), left._value, right._endpoint(), right._value)
+    while True:
+        result = FuseMessagePipes(left._endpoint(), left._value, right._endpoint(), right._value,
+                                  &serialization)
+        if result != c_Result.kUnimplemented:
+            break
+        serialize_contexts(&serialization, serialized)
     if result == c_Result.kInvalidArgument:
         left._check_open()
         right._check_open()
     if result == c_Result.kAborted:
         raise InvalidArgumentError("a pipe would end up inside itself, through unread messages")
+    if result == c_Result.kResourceExhausted or result == c_Result.kPermissionDenied:
+        left._fail_write(result)
     if result != c_Result.kOk:
         fail(result, "the two are ends of one pipe, or one has been written to")
     after_call()

@@ -84,6 +84,7 @@ cdef class TaskSequence:
     """Base of the task runners of this library: a queue of the core, that any thread may push to."""
 
     cdef Sequence* _sequence      # owned reference; constant
+    cdef uint32_t _generation     # constant: of the process that has the threads
     cdef bint _parallel           # a single task, which is in no sequence
     cdef bint _keeps_runner       # its tasks keep this object alive
     cdef object _exception_handler
@@ -100,6 +101,7 @@ cdef class TaskSequence:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a str or None, not {type(name).__name__}")
         self._sequence = new Sequence(Ref[Scheduler](scheduler), traits)
+        self._generation = ForkGeneration()
         self._name = name
         return 0
 
@@ -142,6 +144,8 @@ cdef class TaskSequence:
             raise TypeError(f"a task must be callable, not {type(function).__name__}")
         if self._sequence is NULL:
             raise TypeError("the task runner was not initialised")
+        if self._generation != ForkGeneration():
+            raise ShutdownError("the sequence belongs to the process that fork()ed this one")
         self._check_loop()
         context = PyContext_CopyCurrent()
         task = new CallTask()

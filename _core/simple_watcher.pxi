@@ -117,6 +117,7 @@ cdef class SimpleWatcher:
         self._failed = False
         if self._automatic:
             self._arm_or_notify()
+        after_call()  # watching may have found news for others
 
     def arm(self):
         """Arms the watcher, unless its condition is met already.

@@ -26,9 +26,22 @@ inline SystemThread& TheSystemThread() {
   return thread.Get();
 }
 
+// For debuggers and logs: threading knows the thread by a name.
+inline void NameSystemThread() {
+  PyObject* const threading = PyImport_ImportModule("threading");
+  PyObject* const thread =
+      threading ? PyObject_CallMethod(threading, "current_thread", nullptr) : nullptr;
+  PyObject* const name = thread ? PyUnicode_FromString("mojo_seq-system") : nullptr;
+  if (!name || PyObject_SetAttrString(thread, "name", name) != 0) PyErr_WriteUnraisable(nullptr);
+  Py_XDECREF(name);
+  Py_XDECREF(thread);
+  Py_XDECREF(threading);
+}
+
 // One thread state for the thread's whole life: making one costs more than a callback.
 inline void RunSystemThread() {
   const PyGILState_STATE state = PyGILState_Ensure();
+  NameSystemThread();
   for (;;) {
     bool more;
     Py_BEGIN_ALLOW_THREADS

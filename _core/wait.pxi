@@ -35,7 +35,10 @@ cdef Handle to_watchable(object handle, object index):
         raise TypeError(f"expected a Handle to wait for, not {type(handle).__name__}")
     cdef Handle checked = handle
     if not checked._is_open():
-        error = InvalidArgumentError(f"{handle!r} cannot be used any more")
+        try:
+            checked._check_open()
+        except MojoError as dead:
+            error = dead
     elif not checked._dispatcher.IsWatchable():
         error = InvalidArgumentError(f"{handle!r} has no signals to wait for")
     else:
@@ -78,6 +81,7 @@ def wait(handle, signals, timeout=None):
         return to_result(result), to_state(waiter.state(0))
     finally:
         del waiter
+        after_call()  # what came in may be for others, too
 
 
 def wait_many(handles, timeout=None):
@@ -126,3 +130,4 @@ def wait_many(handles, timeout=None):
         return to_result(result), ready, [to_state(waiter.state(i)) for i in range(<size_t>len(pairs))]
     finally:
         del waiter
+        after_call()  # what came in may be for others, too

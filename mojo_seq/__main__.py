@@ -8,8 +8,11 @@ import sys
 from collections.abc import Sequence
 
 EPILOG = """\
-exit codes: 0 finished (what could not be read is listed in the report), 1 out of memory, disk or
-descriptors, 2 wrong arguments, 130 interrupted with Ctrl-C (the report covers what was done)."""
+exit codes: 0 finished (what could not be read, and worker processes that died, are listed in the
+report), 1 out of memory, disk, descriptors or worker processes, 2 wrong arguments, 130 interrupted
+with Ctrl-C (the report covers what was done)."""
+
+MOST_WORKERS = 64
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -21,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo",
         help="hash every file under some folders, in parallel, and report",
-        description="Stream every regular file under PATH through data pipes to worker sequences; "
+        description="Stream every regular file under PATH through data pipes to workers; "
         "report digests, duplicates and entropy.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -32,20 +35,26 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="files or folders (default: the folder of Python's standard library)",
     )
-    demo.add_argument(
+    number = demo.add_mutually_exclusive_group()
+    number.add_argument(
         "--workers",
         type=_worker_count,
         metavar="N",
-        default=min(len(os.sched_getaffinity(0)), 64),
-        help="number of worker sequences (default: %(default)s, the usable processors)",
+        help="number of worker sequences (default: that of the usable processors)",
+    )
+    number.add_argument(
+        "--processes",
+        type=_worker_count,
+        metavar="N",
+        help="instead of them, number of worker processes",
     )
     demo.add_argument("--json", action="store_true", help="print data instead of a table")
     return parser
 
 
 def _worker_count(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= 64):
-        raise argparse.ArgumentTypeError(f"must be a number from 1 to 64, not {text!r}")
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_WORKERS):
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to {MOST_WORKERS}, not {text!r}")
     return int(text)
 
 
@@ -55,7 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(argv)
         from mojo_seq.cli import demo
 
-        return demo.main(arguments.paths, arguments.workers, as_json=arguments.json)
+        workers = arguments.processes or arguments.workers
+        return demo.main(
+            arguments.paths,
+            workers or min(len(os.sched_getaffinity(0)), MOST_WORKERS),
+            in_processes=arguments.processes is not None,
+            as_json=arguments.json,
+        )
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -13,7 +13,9 @@ DataPipeLink::DataPipeLink(ScopedFd socket, Ref<Mapping> page)
     : socket_(MakeRef<SharedFd>(std::move(socket))), page_(std::move(page)) {}
 
 // Whoever gives it up holds no lock any more. Those who still poll the socket wake up.
-DataPipeLink::~DataPipeLink() { End(true); }
+DataPipeLink::~DataPipeLink() {
+  if (generation_ == ForkGeneration()) End(true);
+}
 
 void DataPipeLink::Wake() {
   const char ring = 0;

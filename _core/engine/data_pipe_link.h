@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "event.h"
+#include "fork.h"
 #include "io_handler.h"
 #include "shared_memory.h"
 
@@ -52,6 +53,7 @@ class DataPipeLink : public Waker {
   std::mutex poll_mutex_;
   uint64_t registration_ = 0;  // poll_mutex_; 0: none
   bool ended_ = false;         // poll_mutex_
+  const uint32_t generation_ = ForkGeneration();
   LiveCounter<Kind::kChannel> counter_;
 };
 

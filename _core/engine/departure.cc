@@ -61,8 +61,9 @@ void Departure::Scan(size_t group, Message* message) {
   }
 }
 
-Result Departure::Plan(Message* root) {
-  groups_.push_back({nullptr, nullptr, {root}, {}});
+Result Departure::Plan(std::vector<Message*> roots) {
+  roots_ = roots;
+  groups_.push_back({nullptr, nullptr, std::move(roots), {}});
   for (size_t group = 0; group < groups_.size(); ++group) {
     // Both grow meanwhile.
     for (size_t i = 0; i < groups_[group].messages.size(); ++i) {
@@ -105,7 +106,7 @@ bool Departure::Order() {
   return order_.size() == groups_.size();
 }
 
-std::vector<OutFrame> Departure::Leave(Message* root) {
+std::vector<OutFrame> Departure::Leave() {
   marked_.clear();  // none of them comes back
   data_pipe_ends_.clear();
   // Nobody reads these queues, and whoever writes to them only appends.
@@ -123,7 +124,9 @@ std::vector<OutFrame> Departure::Leave(Message* root) {
   std::vector<OutFrame> result;
   for (const size_t i : order_) {
     if (i == 0) {
-      result = BundleWriter::Write(root);
+      for (Message* root : roots_) {
+        for (OutFrame& frame : BundleWriter::Write(root)) result.push_back(std::move(frame));
+      }
       continue;
     }
     while (Message* message = unread[i].Pop()) {

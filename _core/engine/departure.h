@@ -29,14 +29,14 @@ class Departure {
   // kUnimplemented: something is not serialized; see `unserialized`.
   // kPermissionDenied: a shared buffer whose memory can still shrink under those who map it.
   // kResourceExhausted: no descriptors. kInvalidArgument: a pipe would end up inside itself.
-  Result Plan(Message* root);
+  Result Plan(std::vector<Message*> roots);
   const std::vector<void*>& unserialized() const { return unserialized_; }
 
-  // After a good plan: the frames to be sent for `root`, which has no dispatchers afterwards.
-  std::vector<OutFrame> Leave(Message* root);
+  // After a good plan: the frames to be sent for the roots, which have no dispatchers afterwards.
+  std::vector<OutFrame> Leave();
 
  private:
-  // Messages that go to one place: to `staying`, whose peer `leaving` is, or to where root goes.
+  // Messages that go to one place: to `staying`, whose peer `leaving` is, or to where the roots go.
   struct Group {
     Ref<MessagePipeEndpoint> leaving;
     Ref<MessagePipeEndpoint> staying;
@@ -50,6 +50,7 @@ class Departure {
   bool Order();
 
   const SerializedMessages* const serialized_;
+  std::vector<Message*> roots_;
   std::vector<Group> groups_;
   std::vector<size_t> order_;
   std::vector<Ref<MessagePipeEndpoint>> marked_;

@@ -13,13 +13,22 @@ struct alignas(64) Stripe {
   std::mutex mutex;
 };
 
+struct Stripes {
+  Stripe all[kStripes];
+};
+
 }  // namespace
 
 std::mutex* Dispatcher::PickStripe() {
   // Never destroyed: threads that outlive main() may still close handles.
-  static Stripe* const stripes = new Stripe[kStripes];
+  static ForkLocal<Stripes> stripes;
   static std::atomic<uint32_t> next{0};
-  return &stripes[next.fetch_add(1, std::memory_order_relaxed) % kStripes].mutex;
+  return &stripes.Get().all[next.fetch_add(1, std::memory_order_relaxed) % kStripes].mutex;
+}
+
+std::mutex* Dispatcher::Lock::DeadMutex() {
+  static ForkLocal<std::mutex> mutex;
+  return &mutex.Get();
 }
 
 Dispatcher::Garbage::~Garbage() {
@@ -60,6 +69,7 @@ Result Dispatcher::Close(HandleValue value) {
 }
 
 void Dispatcher::CloseInTransit() {
+  if (IsInherited()) return;
   Garbage garbage;
   Lock lock(this);
   if (closed_) return;

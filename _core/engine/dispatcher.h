@@ -85,7 +85,16 @@ class Dispatcher : public IoHandler {
 
   HandleType type() const { return type_; }
   // The value of the open handle, 0 if closed, in transit or never given one.
-  HandleValue value() const { return value_.load(std::memory_order_acquire); }
+  HandleValue value() const {
+    return IsInherited() ? 0 : value_.load(std::memory_order_acquire);
+  }
+  // It is the parent's: this process is a fork of the one that made it. It is dead here, and its
+  // locks are never touched, for a thread that is not here may hold them.
+  bool IsInherited() const { return generation_ != ForkGeneration(); }
+  // True for the handle that was open when the process was forked.
+  bool WasOpenAtFork(HandleValue value) const {
+    return IsInherited() && value_.load(std::memory_order_relaxed) == value;
+  }
   // Message pipes and data pipes have signals; watching anything else is an error.
   bool IsWatchable() const { return type_ <= HandleType::kDataPipeConsumer; }
 
@@ -129,6 +138,11 @@ class Dispatcher : public IoHandler {
   class Lock {
    public:
     explicit Lock(const Dispatcher* dispatcher) {
+      if (dispatcher->IsInherited()) {
+        mutex_ = DeadMutex();
+        mutex_->lock();
+        return;
+      }
       for (;;) {
         mutex_ = dispatcher->lock_.load(std::memory_order_acquire);
         mutex_->lock();
@@ -141,6 +155,8 @@ class Dispatcher : public IoHandler {
     Lock& operator=(const Lock&) = delete;
 
    private:
+    static std::mutex* DeadMutex();
+
     std::mutex* mutex_;
   };
   // What a close leaves to do once the lock is released.
@@ -155,7 +171,7 @@ class Dispatcher : public IoHandler {
   Dispatcher(HandleType type, std::mutex* lock) : type_(type), lock_(lock) {}
 
   bool IsOpenLocked(HandleValue value) const {
-    return value != 0 && value_.load(std::memory_order_relaxed) == value;
+    return value != 0 && value_.load(std::memory_order_relaxed) == value && !IsInherited();
   }
   bool HasObserversLocked() const { return !observers_.empty(); }
   bool NeedsIoLocked() const;

@@ -178,6 +178,12 @@ Result MessagePipeEndpoint::PushBatchLocked(HandleValue value, MessageList* mess
 }
 
 Result MessagePipeEndpoint::Read(HandleValue value, Message** message) {
+  const Result result = ReadOne(value, message);
+  if (result == Result::kOk && !(*message)->dispatchers.empty()) JoinArrived(*message);
+  return result;
+}
+
+Result MessagePipeEndpoint::ReadOne(HandleValue value, Message** message) {
   Ref<Channel> remote;
   {
     Lock lock(this);
@@ -194,7 +200,7 @@ Result MessagePipeEndpoint::Read(HandleValue value, Message** message) {
     remote = channel_;
   }
   if (*message) {
-    UpdateInterest();
+    Refill(remote.get());
     return Result::kOk;
   }
   MessageList messages;
@@ -205,6 +211,13 @@ Result MessagePipeEndpoint::Read(HandleValue value, Message** message) {
 
 Result MessagePipeEndpoint::ReadBatch(HandleValue value, size_t max_messages,
                                       MessageList* messages) {
+  const Result result = ReadSome(value, max_messages, messages);
+  for (const Message* each = messages->head(); each; each = each->next) JoinArrived(each);
+  return result;
+}
+
+Result MessagePipeEndpoint::ReadSome(HandleValue value, size_t max_messages,
+                                     MessageList* messages) {
   Ref<Channel> remote;
   {
     Lock lock(this);
@@ -218,7 +231,7 @@ Result MessagePipeEndpoint::ReadBatch(HandleValue value, size_t max_messages,
     remote = channel_;
   }
   if (!messages->empty()) {
-    UpdateInterest();
+    Refill(remote.get());
     return Result::kOk;
   }
   return Receive(value, remote.get(), max_messages, messages);
@@ -242,77 +255,6 @@ void MessagePipeEndpoint::CloseLocked(Garbage* garbage) {
   garbage->objects.emplace_back(std::move(peer->peer_));
   peer->NotifyLocked();
   garbage->objects.emplace_back(std::move(peer));
-}
-
-Result MessagePipeEndpoint::Fuse(MessagePipeEndpoint* a, HandleValue a_value,
-                                 MessagePipeEndpoint* b, HandleValue b_value) {
-  if (a == b) return Result::kInvalidArgument;
-  Garbage garbage;  // given up after all locks
-  std::lock_guard<std::mutex> transit(TransitMutex());
-  Ref<MessagePipeEndpoint> left, right;
-  {
-    Lock lock(a);
-    left = a->peer_;
-  }
-  {
-    Lock lock(b);
-    right = b->peer_;
-  }
-  // What is unread at one goes to the far end of the other, which may be inside it. While we have
-  // the transit mutex nobody sends pipes, so the answer holds.
-  if ((right && right->InTransit() && WouldCarry(a, right.get(), left.get(), b)) ||
-      (left && left->InTransit() && WouldCarry(b, left.get(), right.get(), a))) {
-    return a->value() == a_value && b->value() == b_value ? Result::kAborted
-                                                          : Result::kInvalidArgument;
-  }
-  for (;;) {
-    std::mutex* first = a->lock_.load(std::memory_order_acquire);
-    std::mutex* second = b->lock_.load(std::memory_order_acquire);
-    if (second < first) std::swap(first, second);
-    std::unique_lock<std::mutex> first_lock(*first);
-    std::unique_lock<std::mutex> second_lock;
-    if (second != first) second_lock = std::unique_lock<std::mutex>(*second);
-    const auto held = [&](MessagePipeEndpoint* endpoint) {
-      std::mutex* const lock = endpoint->lock_.load(std::memory_order_relaxed);
-      return lock == first || lock == second;
-    };
-    if (!held(a) || !held(b)) continue;
-    if (!a->IsOpenLocked(a_value) || !b->IsOpenLocked(b_value)) return Result::kInvalidArgument;
-    if (a->peer_.get() == b || a->written_ || b->written_) return Result::kFailedPrecondition;
-    a->FuseLocked(b, &garbage);
-    return Result::kOk;
-  }
-}
-
-void MessagePipeEndpoint::FuseLocked(MessagePipeEndpoint* other, Garbage* garbage) {
-  RetireLocked(garbage);
-  other->RetireLocked(garbage);
-  Ref<MessagePipeEndpoint> left = std::move(peer_);
-  Ref<MessagePipeEndpoint> right = std::move(other->peer_);
-  // What was unread here was meant for whoever is at the far end now.
-  const auto forward = [&](MessagePipeEndpoint* from, MessagePipeEndpoint* to) {
-    if (to) {
-      to->visitable_ += from->visitable_;
-      to->queue_.Splice(from->queue_);
-    } else {
-      garbage->messages.Splice(from->queue_);
-    }
-    from->visitable_ = 0;
-  };
-  forward(this, right.get());
-  forward(other, left.get());
-  const auto join = [&](Ref<MessagePipeEndpoint>& end, Ref<MessagePipeEndpoint>& new_peer) {
-    if (!end) return;
-    garbage->objects.emplace_back(std::move(end->peer_));
-    end->peer_ = new_peer;
-  };
-  join(left, right);
-  join(right, left);
-  if (left && right) left->lock_.store(right->lock_.load(std::memory_order_relaxed));
-  if (left) left->NotifyLocked();
-  if (right) right->NotifyLocked();
-  garbage->objects.emplace_back(std::move(left));
-  garbage->objects.emplace_back(std::move(right));
 }
 
 void MessagePipeEndpoint::AddCarried(std::vector<Ref<Dispatcher>>* dispatchers) {

@@ -57,8 +57,9 @@ class MessagePipeEndpoint : public Dispatcher {
   // Joins the peers of `a` and `b`, whose handles end. Nothing changes on failure.
   // kFailedPrecondition: the two are one pipe, or one of them has been written to.
   // kAborted: a pipe would end up inside itself.
+  // kUnimplemented: what is unread leaves the process and is not serialized: see Serialization
   static Result Fuse(MessagePipeEndpoint* a, HandleValue a_value, MessagePipeEndpoint* b,
-                     HandleValue b_value);
+                     HandleValue b_value, Serialization* serialization = nullptr);
 
   // Calls `visit` with the context of every unread message here, also of those in the queues of
   // pipes that unread messages carry. For the binding's garbage collector. Stops at non-zero.
@@ -106,6 +107,8 @@ class MessagePipeEndpoint : public Dispatcher {
   // --- remote ---
   bool IsConnectedLocked() const { return peer_ || (channel_ && !hung_up_); }
   Ref<Channel> channel(HandleValue value) const;
+  Result ReadOne(HandleValue value, Message** message);
+  Result ReadSome(HandleValue value, size_t max_messages, MessageList* messages);
   void TakeLocked(size_t max_messages, MessageList* messages);
   Result Receive(HandleValue value, Channel* channel, size_t max_messages, MessageList* messages);
   Result SendBatch(HandleValue value, Channel* channel, MessageList* messages);
@@ -116,9 +119,19 @@ class MessagePipeEndpoint : public Dispatcher {
   void OnSent(Channel* channel, Result result);
   // Moves what has arrived into the queue. The result is that of Channel::Receive.
   Result Pull(Channel* channel);
+  void Refill(Channel* channel);
+  void TakeArrivedLocked(const Channel* channel, MessageList* messages, Garbage* garbage);
   void DetachLocked(Garbage* garbage);
   void UpdateInterest();
   void OnObserversChanged() override { UpdateInterest(); }
+
+  // --- the two ends of a pipe between processes meet in one ---
+  void AttendLocked();
+  Ref<RefCounted> AbsentLocked(const Channel* channel);
+  static Ref<MessagePipeEndpoint> FindOtherEnd(const Channel* channel);
+  static bool DrainBoth(Channel* a, Channel* b, MessageList* to_a, MessageList* to_b);
+  void JoinOtherEnd();
+  static void JoinArrived(const Message* message);
 
   bool IsPeer(HandleValue value, const Dispatcher* other) const;
   // True if `target` is this endpoint or is carried, to any depth, by its unread messages.
@@ -130,10 +143,25 @@ class MessagePipeEndpoint : public Dispatcher {
                       const Dispatcher* moved_to, MessagePipeEndpoint* moved);
   void AddCarried(std::vector<Ref<Dispatcher>>* dispatchers);
   void FuseLocked(MessagePipeEndpoint* other, Garbage* garbage);
+  static Result CheckFuseLocked(const MessagePipeEndpoint* a, HandleValue a_value,
+                                const MessagePipeEndpoint* b, HandleValue b_value);
+  static Result FuseRemote(MessagePipeEndpoint* a, HandleValue a_value, Ref<Channel> a_channel,
+                           MessagePipeEndpoint* b, HandleValue b_value,
+                           Serialization* serialization);
   // Messages that may hold a context, at any depth: what the garbage collector must look at.
   static bool MayHoldContext(const Message* message) {
     return message->context != nullptr || !message->dispatchers.empty();
   }
+
+  // Holds the locks of two endpoints, which may be one lock.
+  class PairLock {
+   public:
+    PairLock(MessagePipeEndpoint* a, MessagePipeEndpoint* b);
+
+   private:
+    std::unique_lock<std::mutex> first_;
+    std::unique_lock<std::mutex> second_;
+  };
 
   MessageList queue_;              // lock_: unread messages for this endpoint
   size_t visitable_ = 0;           // lock_: how many of them MayHoldContext

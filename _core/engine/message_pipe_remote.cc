@@ -146,13 +146,13 @@ Result MessagePipeEndpoint::SendWithHandles(HandleValue value, Message* message,
   }
   {
     Departure departure(serialization ? &serialization->messages : nullptr);
-    result = departure.Plan(message);
+    result = departure.Plan({message});
     if (serialization) serialization->unserialized = departure.unserialized();
     if (result == Result::kOk) {
       Channel::Guard guard(remote->send_mutex());
       result = CheckSend(value, remote.get());
       // If the other end goes away just now, what was sent is lost like what it had not yet read.
-      if (result == Result::kOk) remote->Send(departure.Leave(message));
+      if (result == Result::kOk) remote->Send(departure.Leave());
     }
   }
   if (result != Result::kOk) {
@@ -200,13 +200,12 @@ Result MessagePipeEndpoint::Pull(Channel* channel) {
     garbage.messages.Splice(arrived);
     return Result::kUnavailable;
   }
+  const bool was_stuck = stuck_;
   stuck_ = result == Result::kResourceExhausted;
-  for (const Message* each = arrived.head(); each; each = each->next) {
-    if (MayHoldContext(each)) ++visitable_;
-  }
-  queue_.Splice(arrived);
-  if (result == Result::kFailedPrecondition || bad) DetachLocked(&garbage);
-  if (result != Result::kShouldWait) NotifyLocked();
+  TakeArrivedLocked(channel, &arrived, &garbage);
+  const bool over = result == Result::kFailedPrecondition || bad;
+  if (over) DetachLocked(&garbage);
+  if (over || stuck_ != was_stuck) NotifyLocked();
   return result;
 }
 
@@ -224,11 +223,19 @@ Result MessagePipeEndpoint::Receive(HandleValue value, Channel* channel, size_t 
     TakeLocked(max_messages, messages);
     update = queue_.empty() && NeedsIoLocked();
   }
-  if (update) UpdateInterest();
+  if (update) Refill(channel);
   return Result::kOk;
 }
 
+// The last message was taken, and others watch for the next. If it is there already they need not
+// hear of it by way of the I/O thread.
+void MessagePipeEndpoint::Refill(Channel* channel) {
+  Pull(channel);
+  UpdateInterest();
+}
+
 void MessagePipeEndpoint::DetachLocked(Garbage* garbage) {
+  garbage->objects.emplace_back(AbsentLocked(channel_.get()));
   garbage->closed = std::move(channel_);
   hung_up_ = false;
   stuck_ = false;
@@ -300,168 +307,6 @@ void MessagePipeEndpoint::UpdateInterest() {
     }
   }
   remote->SetInterestLocked(events, this);
-}
-
-// --- leaving ---
-
-void MessagePipeEndpoint::MarkLeaving(bool leaving) {
-  Lock lock(this);
-  leaving_ = leaving;
-}
-
-Ref<MessagePipeEndpoint> MessagePipeEndpoint::Unread(std::vector<Message*>* messages) {
-  Lock lock(this);
-  for (Message* each = queue_.head(); each; each = each->next) messages->push_back(each);
-  return peer_;
-}
-
-Ref<Channel> MessagePipeEndpoint::Separate(MessagePipeEndpoint* leaving,
-                                           MessagePipeEndpoint* staying, ScopedFd leaving_fd,
-                                           ScopedFd staying_fd, MessageList* unread) {
-  const uint64_t leaving_cookie = SocketCookie(leaving_fd.get());
-  const uint64_t staying_cookie = SocketCookie(staying_fd.get());
-  auto leaving_channel = MakeRef<Channel>(std::move(leaving_fd), staying_cookie);
-  auto staying_channel = MakeRef<Channel>(std::move(staying_fd), leaving_cookie);
-  staying_channel->send_mutex().lock();
-  Ref<MessagePipeEndpoint> peers[2];  // released after the lock
-  Lock lock(leaving);
-  unread->Splice(leaving->queue_);
-  leaving->visitable_ = 0;
-  peers[0] = std::move(leaving->peer_);
-  if (!peers[0]) {
-    // The peer was closed since the plan was made. It is still the ghost that sends what it wrote.
-    leaving->channel_ = std::move(leaving_channel);
-    return staying_channel;
-  }
-  peers[1] = std::move(staying->peer_);
-  leaving->channel_ = std::move(leaving_channel);
-  staying->channel_ = staying_channel;
-  staying->NotifyLocked();
-  return staying_channel;
-}
-
-bool MessagePipeEndpoint::OnMoved(const Channel* channel) {
-  {
-    Lock lock(this);
-    if (channel_.get() != channel) return false;
-    TellMovedLocked();
-  }
-  UpdateInterest();
-  return true;
-}
-
-void MessagePipeEndpoint::Pack(BundleWriter* writer) {
-  enum : uint8_t { kConnected = 1, kWritten = 2, kHungUp = 4 };
-  Ref<Channel> remote;
-  {
-    Lock lock(this);
-    remote = channel_;
-  }
-  MessageList unread;
-  std::deque<OutFrame> unsent;
-  std::vector<uint8_t> begun;
-  std::vector<ScopedFd> begun_descriptors;
-  uint8_t flags = 0;
-  if (remote) {
-    remote->Retire();
-    Channel::Guard send(remote->send_mutex());
-    Channel::Guard receive(remote->receive_mutex());
-    unsent = remote->TakeUnsent();
-    remote->parser().TakeBegun(&begun, &begun_descriptors);
-    Lock lock(this);
-    // The peer may have been found gone just now: then there is nothing to be connected to.
-    if (!channel_) remote = nullptr;
-    channel_ = nullptr;
-    if (hung_up_) flags |= kHungUp;
-  }
-  {
-    Lock lock(this);
-    unread.Splice(queue_);
-    visitable_ = 0;
-    if (written_) flags |= kWritten;
-    EndLocked();
-  }
-  if (remote) flags |= kConnected;
-  writer->Number<uint8_t>(flags);
-  writer->Number<uint64_t>(unread.size());
-  writer->Messages(&unread);
-  if (!remote) return;
-  writer->Descriptor(remote->shared_fd());
-  writer->Number<uint64_t>(remote->peer_cookie());
-  writer->Number<uint64_t>(unsent.size());
-  for (OutFrame& frame : unsent) {
-    writer->Number<uint64_t>(frame.bytes() - frame.sent);
-    writer->Number<uint32_t>(static_cast<uint32_t>(frame.descriptors.size()));
-    const size_t skip = std::min(frame.sent, frame.head.size());
-    writer->Bytes(frame.head.data() + skip, frame.head.size() - skip);
-    const size_t skip_payload = frame.sent - skip;
-    if (frame.payload_bytes > 0) {
-      writer->Bytes(frame.payload->data() + skip_payload, frame.payload_bytes - skip_payload);
-    }
-    for (Ref<SharedFd>& fd : frame.descriptors) writer->Descriptor(std::move(fd));
-  }
-  writer->Number<uint64_t>(begun.size());
-  writer->Number<uint32_t>(static_cast<uint32_t>(begun_descriptors.size()));
-  writer->Bytes(begun.data(), begun.size());
-  for (ScopedFd& fd : begun_descriptors) writer->Descriptor(MakeRef<SharedFd>(std::move(fd)));
-}
-
-// --- arriving ---
-
-Ref<Dispatcher> MessagePipeEndpoint::Unpack(BundleReader* reader) {
-  enum : uint8_t { kConnected = 1, kWritten = 2, kHungUp = 4 };
-  uint8_t flags = 0;
-  uint64_t unread = 0;
-  if (!reader->Number(&flags) || !reader->Number(&unread)) return nullptr;
-  auto endpoint = Ref<MessagePipeEndpoint>::Adopt(new MessagePipeEndpoint(PickStripe()));
-  endpoint->written_ = (flags & kWritten) != 0;
-  reader->Messages(unread, Ref<RefCounted>(Ref<MessagePipeEndpoint>(endpoint)), &endpoint->queue_);
-  reader->Arriving(Ref<Dispatcher>(Ref<MessagePipeEndpoint>(endpoint)));
-  if (!(flags & kConnected)) return endpoint;
-
-  ScopedFd fd;
-  uint64_t peer_cookie = 0;
-  uint64_t unsent = 0;
-  if (!reader->Descriptor(&fd) || !IsConnectedSocket(fd.get())) return nullptr;
-  if (!reader->Number(&peer_cookie) || !reader->Number(&unsent)) return nullptr;
-  auto channel = MakeRef<Channel>(std::move(fd), peer_cookie);
-  for (uint64_t i = 0; i < unsent; ++i) {
-    OutFrame frame;
-    uint64_t nbytes = 0;
-    uint32_t count = 0;
-    std::vector<ScopedFd> descriptors;
-    if (!reader->Number(&nbytes) || !reader->Number(&count) || nbytes == 0) return nullptr;
-    if (count > kMaxFrameDescriptors || !reader->Bytes(&frame.head, nbytes)) return nullptr;
-    if (!reader->Descriptors(&descriptors, count)) return nullptr;
-    for (ScopedFd& each : descriptors) {
-      frame.descriptors.push_back(MakeRef<SharedFd>(std::move(each)));
-    }
-    channel->Queue(std::move(frame));
-  }
-  uint64_t begun = 0;
-  uint32_t count = 0;
-  std::vector<uint8_t> bytes;
-  std::vector<ScopedFd> descriptors;
-  if (!reader->Number(&begun) || !reader->Number(&count) || !reader->Bytes(&bytes, begun) ||
-      !reader->Descriptors(&descriptors, count)) {
-    return nullptr;
-  }
-  std::vector<InFrame> whole;
-  channel->parser().AddDescriptors(std::move(descriptors));
-  if (!channel->parser().Feed(bytes.data(), bytes.size(), &whole) || !whole.empty()) return nullptr;
-  endpoint->hung_up_ = (flags & kHungUp) != 0;
-  endpoint->channel_ = std::move(channel);
-  return endpoint;
-}
-
-void MessagePipeEndpoint::OnArrived() {
-  {
-    Lock lock(this);
-    for (const Message* each = queue_.head(); each; each = each->next) {
-      if (MayHoldContext(each)) ++visitable_;
-    }
-  }
-  UpdateInterest();
 }
 
 }  // namespace mojo_seq

@@ -2,6 +2,8 @@
 
 #include <mutex>
 
+#include "fork.h"
+
 namespace mojo_seq {
 
 namespace {
@@ -13,8 +15,8 @@ struct List {
 };
 
 List& TheList() {
-  static auto* const list = new List;
-  return *list;
+  static ForkLocal<List> list;
+  return list.Get();
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 """``python -m mojo_seq demo``: which sequence does what, and which pipe leads where.
 
-  reader sequence                     worker sequences (N)
+  reader sequence                    workers: sequences or processes
 ┌──────────────────┐   requests   ┌──────────────────────────┐
 │ walk, read files ├─────────────►│ SHA-256, byte histogram  │
 │ into data pipes  │◄─────────────┤ on windows of data pipes │
@@ -16,13 +16,12 @@ import os
 import signal
 import sys
 import sysconfig
-import threading
-from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from types import FrameType
 
 from mojo_seq import (
+    MessagePipeHandle,
     ResourceExhaustedError,
     Result,
     RunLoop,
@@ -42,10 +41,10 @@ from mojo_seq.cli.reader import Reader
 from mojo_seq.cli.records import from_message
 from mojo_seq.cli.report import print_report, write_json
 from mojo_seq.cli.walk import distinct_roots, explain, survey
-from mojo_seq.cli.worker import Worker
+from mojo_seq.cli.workers import WorkerProcesses, Workers, WorkerSequences
 
 
-def main(paths: list[str], workers: int, *, as_json: bool) -> int:
+def main(paths: list[str], workers: int, *, in_processes: bool = False, as_json: bool) -> int:
     """Hash everything under `paths`, print the report, return the exit code."""
     paths = paths or [sysconfig.get_path("stdlib")]
     for path in paths:
@@ -55,12 +54,13 @@ def main(paths: list[str], workers: int, *, as_json: bool) -> int:
             print(f"error: {path!r}: {explain(error)}", file=sys.stderr)
             return 2
     paths = distinct_roots(paths)
+    kind = WorkerProcesses if in_processes else WorkerSequences
     try:
         with closing(Ledger()) as ledger:
             with closing(make_progress(paths)) as progress:
-                Demo(paths, workers, ledger, progress).run()
+                Demo(paths, kind(workers), ledger, progress).run()
             return _print(ledger, paths, workers, as_json=as_json)
-    except (ResourceExhaustedError, OSError) as error:
+    except (NoWorkersLeftError, ResourceExhaustedError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -76,32 +76,35 @@ def _print(ledger: Ledger, paths: list[str], workers: int, *, as_json: bool) -> 
     return 130 if ledger.interrupted else 0
 
 
+class NoWorkersLeftError(Exception):
+    """All workers have died, and there are files that none of them has finished."""
+
+
 class Demo:
     """The main thread's part: makes the pipes and the sequences, then listens."""
 
-    def __init__(self, paths: list[str], workers: int, ledger: Ledger, progress: Progress) -> None:
+    def __init__(
+        self, paths: list[str], workers: Workers, ledger: Ledger, progress: Progress
+    ) -> None:
         self._paths = paths
-        self._worker_count = workers
+        self._workers = workers
         self._ledger = ledger
         self._progress = progress
         self._loop = RunLoop()
-        self._cancelled = threading.Event()
+        self._loop.task_runner.exception_handler = self._on_failure
+        self._cancelled = False
         self._failure: BaseException | None = None
-        self._hosted: list[Reader | Worker] = []  # a sequence keeps no objects alive, we do
 
     def run(self) -> None:
         """Return when all files are done, or soon after Ctrl-C."""
         previous = signal.signal(signal.SIGINT, self._on_ctrl_c)
         try:
-            with ThreadPool(self._worker_count + 2, name="demo") as pool:
+            with ThreadPool(self._workers.count + 2, name="demo") as pool:
                 self._loop.task_runner.post_task(self._start, pool)
                 self._loop.run()
-                self._ledger.finish(interrupted=self._cancelled.is_set())
-            for hosted in self._hosted:
-                # A worker that was busy while the pool was left has not been told of the end.
-                if isinstance(hosted, Worker):
-                    hosted.close()
+                self._ledger.finish(interrupted=self._cancelled)
         finally:
+            self._workers.close()
             signal.signal(signal.SIGINT, previous)
         if self._failure is not None:
             raise self._failure
@@ -110,16 +113,12 @@ class Demo:
         self._results, listener = create_message_pipe()
         self._watcher = SimpleWatcher()
         self._watcher.watch(self._results, Signals.READABLE, self._on_results)
-        cancelled = self._cancelled.is_set
-        pipes = [create_message_pipe() for _ in range(self._worker_count)]
-        for _, far_end in pipes:
-            self._make_runner(pool).post_task(self._host, Worker, far_end)
-        near_ends = [near_end for near_end, _ in pipes]
-        self._make_runner(pool).post_task(
-            self._host, Reader, self._paths, near_ends, listener, cancelled
-        )
-        self._make_runner(pool).post_task_and_reply(
-            partial(survey, self._paths, cancelled), self._progress.set_total
+        make_runner = partial(self._make_runner, pool)
+        pipes = self._workers.start(make_runner)
+        self._reading = make_runner()
+        self._reading.post_task(self._host_reader, pipes, listener)
+        make_runner().post_task_and_reply(
+            partial(survey, self._paths, self._is_cancelled), self._progress.set_total
         )
 
     def _make_runner(self, pool: ThreadPool) -> SequencedTaskRunner:
@@ -129,8 +128,8 @@ class Demo:
         runner.exception_handler = self._on_failure
         return runner
 
-    def _host(self, kind: Callable[..., Reader | Worker], *args: object) -> None:
-        self._hosted.append(kind(*args))
+    def _host_reader(self, pipes: list[MessagePipeHandle], listener: MessagePipeHandle) -> None:
+        self._reader = Reader(self._paths, pipes, listener, self._is_cancelled)
 
     def _on_results(self, result: Result, _state: SignalsState) -> None:
         if result is not Result.OK:  # the reader has closed its end, after the last message
@@ -146,14 +145,27 @@ class Demo:
                     self._ledger.add_problem(record)
                 case {"progress": nbytes}:
                     self._progress.update(self._ledger.files, nbytes)
+                case {"lost": number}:
+                    lost = self._workers.explain_loss(number)
+                    self._ledger.lost_workers.append(lost)
+                    self._progress.note(str(lost))
+                case {"given_up": True}:
+                    raise NoWorkersLeftError("all workers have died, and files are left")
 
     def _on_failure(self, error: TaskError) -> None:
-        """A defect, on whatever sequence: stop everything and let `run` raise it."""
+        """Whatever went wrong, on whatever sequence: stop everything and let `run` raise it."""
         self._failure = self._failure or error.exception  # the first one; others follow from it
-        self._cancelled.set()
+        self._cancelled = True
         self._loop.task_runner.post_task(self._loop.quit)
 
+    def _is_cancelled(self) -> bool:
+        return self._cancelled
+
     def _on_ctrl_c(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._cancelled.is_set():  # pressed again: something does not come back from a read
+        if self._cancelled:  # pressed again: something does not come back from a read
             os._exit(130)
-        self._cancelled.set()  # the reader looks at it before every read
+        self._cancelled = True  # the reader looks at it before every file
+        self._loop.task_runner.post_task(self._wake_reader)  # it may wait for its workers
+
+    def _wake_reader(self) -> None:
+        self._reading.post_task(lambda: self._reader.on_step())

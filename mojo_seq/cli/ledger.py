@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mojo_seq.cli.lost_worker import LostWorker
+
 BIN_WIDTH = 0.5  # bits per byte
 BINS = 16  # from 0 to 8 bits per byte
 
@@ -36,6 +38,7 @@ class Ledger:
     def __init__(self) -> None:
         self.files = self.nbytes = self.problems = 0
         self.bin_files, self.bin_bytes = [0] * BINS, [0] * BINS
+        self.lost_workers: list[LostWorker] = []
         self.seconds = 0.0
         self.interrupted = False
         self._records = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 (see close)

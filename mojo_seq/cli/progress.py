@@ -38,6 +38,11 @@ class Progress:
             self._next_line = time.monotonic() + LINE_INTERVAL
             self._print(f"{line}\n")
 
+    def note(self, text: str) -> None:
+        """Tell what has happened, in a line that stays."""
+        start = "\r\x1b[K" if self._terminal else ""
+        self._print(f"{start}{text}\n")
+
     def close(self) -> None:
         if self._terminal:
             self._print("\r\x1b[K")

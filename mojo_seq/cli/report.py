@@ -2,12 +2,13 @@
 
 The JSON object has these keys:
 
-    summary     {"paths", "workers", "files", "bytes", "seconds", "mb_per_second",
-                 "duplicate_groups", "wasted_bytes", "problems", "interrupted"}
-    entropy     [{"low", "high", "files", "bytes"}, ...]    16 bins, 0 to 8 bits per byte
-    duplicates  [{"sha256", "size", "paths": [...]}, ...]   the largest waste first
-    problems    [{"path", "kind", "reason"}, ...]           kind: see `walk.Problem`
-    files       [{"path", "size", "sha256", "entropy"}, ...]   in the order they were finished
+    summary       {"paths", "workers", "files", "bytes", "seconds", "mb_per_second",
+                   "duplicate_groups", "wasted_bytes", "problems", "interrupted"}
+    entropy       [{"low", "high", "files", "bytes"}, ...]    16 bins, 0 to 8 bits per byte
+    duplicates    [{"sha256", "size", "paths": [...]}, ...]   the largest waste first
+    problems      [{"path", "kind", "reason"}, ...]           kind: see `walk.Problem`
+    lost_workers  [{"worker", "pid", "exitcode", "reason"}, ...]   see `lost_worker`
+    files         [{"path", "size", "sha256", "entropy"}, ...]   in the order they were finished
 
 Bytes of a path that are not UTF-8 appear as lone surrogates, which `os.fsencode` turns back.
 """
@@ -53,6 +54,8 @@ def write_json(ledger: Ledger, paths: list[str], workers: int, out: TextIO) -> N
     _write_list(out, "entropy", bins)
     _write_list(out, "duplicates", (group._asdict() for group in groups))
     _write_list(out, "problems", ledger.records(problems=True))
+    lost = ({**each._asdict(), "reason": each.reason} for each in ledger.lost_workers)
+    _write_list(out, "lost_workers", lost)
     _write_list(out, "files", ledger.records(problems=False))
     out.write("\n}\n")
 
@@ -118,6 +121,7 @@ def _tables(ledger: Ledger, paths: list[str], workers: int, encoding: str) -> li
         [p["kind"], short(p["path"]), p["reason"]]
         for p in islice(ledger.records(problems=True), SHOWN)
     ]
+    lost = [[f"{each.worker}", f"{each.pid}", each.reason] for each in ledger.lost_workers]
     return [
         Table("", ["", "", "", ""], facts),
         Table("Entropy, bits per byte", ["bits", "", ">files", ">bytes"], chart),
@@ -128,6 +132,7 @@ def _tables(ledger: Ledger, paths: list[str], workers: int, encoding: str) -> li
             len(groups) - len(same),
         ),
         Table("Problems", ["kind", "path", "reason"], problems, ledger.problems - len(problems)),
+        Table("Lost workers", [">worker", ">pid", "what happened"], lost),
     ]
 
 

@@ -35,5 +35,8 @@ class RichProgress(Progress):
         done = f"{files:9,} files {human(nbytes):>9}"
         self._live.update(self._task, completed=nbytes, done=done, refresh=True)
 
+    def note(self, text: str) -> None:
+        self._live.console.print(text, markup=False, highlight=False)
+
     def close(self) -> None:
         self._live.stop()

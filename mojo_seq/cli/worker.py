@@ -1,7 +1,7 @@
 """A worker: takes files out of a stream of bytes, answers with their digests and entropies.
 
 All that a worker knows arrives through one message pipe, and all it says leaves through it. So it
-does not matter to the other side on which thread (or in which process) it runs.
+does not matter to the other side on which thread, or in which process, it runs.
 
     first message:  the consumer end of the data pipe that carries the contents of all files
     request:        [[nbytes, ended], ...]  the next bytes in the data pipe, part by part: how many
@@ -12,6 +12,7 @@ does not matter to the other side on which thread (or in which process) it runs.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,10 +38,18 @@ Histogram = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Worker:
-    """Serves one message pipe, on the sequence that makes it, until the other end is closed."""
+    """Serves one message pipe, on the sequence that makes it, until the other end is closed.
 
-    def __init__(self, pipe: MessagePipeHandle) -> None:
+    Args:
+        pipe: belongs to the worker.
+        on_closed: called when that has happened.
+    """
+
+    def __init__(
+        self, pipe: MessagePipeHandle, on_closed: Callable[[], object] = lambda: None
+    ) -> None:
         self._pipe = pipe
+        self._on_closed = on_closed
         self._stream: DataPipeConsumerHandle | None = None
         self._sha256 = hashlib.sha256()
         self._histogram: Histogram = np.zeros(256, np.int64)
@@ -53,6 +62,7 @@ class Worker:
                 self._on_message(message)
         except PeerClosedError:  # nobody there any more, to ask or to be told
             self.close()
+            self._on_closed()
 
     def _on_message(self, message: Message) -> None:
         if self._stream is None:

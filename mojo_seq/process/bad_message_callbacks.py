@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from itertools import islice
 
 from mojo_seq import _core
 from mojo_seq.process.bad_message_report import BadMessageReport
@@ -50,8 +49,8 @@ class _Callbacks:
             if self._living.get(pid) is not on_error:
                 return
             self._departed[pid] = self._living.pop(pid)
-            for oldest in list(islice(self._departed, len(self._departed) - _MOST_DEPARTED)):
-                del self._departed[oldest]
+            if len(self._departed) > _MOST_DEPARTED:
+                del self._departed[next(iter(self._departed))]
 
     def add_unknown(self, invitee: Invitee) -> None:
         """A process that has not said yet who it is."""

@@ -138,4 +138,4 @@ def _answer(control: _core.MessagePipeHandle, inviter: int) -> None:
     if inviter in (0, os.getpid()):  # one process that invited itself would keep both ends
         control.close()
     else:
-        ControlPipe(control)
+        ControlPipe(control).start()

@@ -14,8 +14,6 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from typing import Any
 
-_FLUSH_SECONDS = 5.0
-
 
 def reduce_handle(handle: _core.Handle) -> Any:
     """What pickle makes of a handle: an argument while a process is started in this thread; else
@@ -47,7 +45,7 @@ def _finalize_with_flush(registered: object = None) -> None:
 def _flush() -> None:
     if sys.modules["multiprocessing.process"].parent_process() is None:
         return  # the main process, where `atexit` does it
-    lost = _core.flush(_FLUSH_SECONDS)
+    lost = _core.flush(_core.EXIT_TIMEOUT)
     if lost:
         print(f"mojo_seq: {lost} messages were not delivered at exit", file=sys.stderr)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import weakref
+from contextlib import suppress
 from multiprocessing import reduction
 
 from mojo_seq import _core
@@ -97,9 +98,10 @@ class Arrival:
         fd = child_socket.detach()
         os.set_inheritable(fd, False)
         with _core.adopt_socket(fd) as control:
+            with suppress(_core.PeerClosedError):  # the parent has sent them, and no more to say
+                control.write(b"asks for them")
+            _core.wait(control, _core.Signals.READABLE)
             try:
-                control.write(b"")  # asks for them
-                _core.wait(control, _core.Signals.READABLE)
                 with control.read() as message:
                     self._handles = message.take_handles()
             except _core.PeerClosedError as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import stat
+import time
 from contextlib import contextmanager, suppress
 
 from mojo_seq import _core
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _MODE = 0o600
 _LONGEST_ADDRESS = 107  # bytes in a Unix socket's address, without the zero at its end
 _MOST_ATTEMPTS = 100
+_PAUSE = 0.01
 
 
 @contextmanager
@@ -64,22 +67,45 @@ def _remove_stale(path: str) -> None:
     """Removes a socket that nobody listens on. What is no such socket stays where it is."""
     if not _is_stale(path):
         raise _core.AlreadyExistsError(f"{path!r} exists and is in use, or is no socket")
-    # Another process may have replaced it by a live one since. So it is moved away first, which
-    # is atomic, and looked at again where nobody else does anything with it.
-    aside = os.path.join(os.path.dirname(path), f".{os.urandom(4).hex()}")
+    with _locked(os.path.dirname(path)):
+        # Nobody who takes the lock has replaced it by a live one since. For the others it is
+        # moved away first, which is atomic, and looked at again where nobody knows of it.
+        if not _is_stale(path):
+            return
+        aside = os.path.join(os.path.dirname(path), f".{os.urandom(4).hex()}")
+        try:
+            os.rename(path, aside)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise system_error(error, f"the stale socket {path!r} cannot be replaced") from error
+        if _is_stale(aside):
+            os.unlink(aside)
+            return
+        with suppress(FileExistsError):
+            os.link(aside, path)
+            os.unlink(aside)
+
+
+@contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Held by one at a time, of all processes that replace sockets in a directory."""
     try:
-        os.rename(path, aside)
-    except FileNotFoundError:
-        return
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise system_error(error, f"the stale socket {path!r} cannot be replaced") from error
-    if _is_stale(aside):
-        os.unlink(aside)
-        return
-    with suppress(FileExistsError):
-        os.link(aside, path)
-        os.unlink(aside)
-    raise _core.AlreadyExistsError(f"{path!r} has just been taken by another process")
+        raise system_error(error, f"{folder!r} cannot be locked") from error
+    try:
+        for _ in range(_MOST_ATTEMPTS):  # anybody could keep it for ever
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_PAUSE)
+        else:
+            raise _core.AlreadyExistsError(f"others are at replacing sockets in {folder!r}")
+        yield
+    finally:
+        os.close(fd)
 
 
 def _is_stale(path: str) -> bool:

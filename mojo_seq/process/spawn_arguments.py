@@ -28,9 +28,9 @@ class _Pickler(pickle.Pickler):
         if isinstance(obj, _core.Handle):
             return self._add(obj)
         if (
-            isinstance(obj, FunctionType | type)
+            not self._has_main
+            and isinstance(obj, FunctionType | type)
             and obj.__module__ in main_module.NAMES
-            and not self._has_main
         ):
             raise pickle.PicklingError(
                 f"{obj.__qualname__} is defined in a main module that another interpreter cannot "

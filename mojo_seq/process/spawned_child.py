@@ -29,10 +29,11 @@ def main(control_fd: int, lifeline_fd: int, descriptor_limit: int, block_interru
         descriptor_limit: the soft limit that the parent had at first.
         block_interrupts: the parent had SIGINT blocked, besides for the start of this process.
     """
+    for fd in (control_fd, lifeline_fd):
+        os.set_inheritable(fd, False)
     _core.watch_lifeline(lifeline_fd)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor_limit, hard))
-    os.set_inheritable(control_fd, False)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(descriptor_limit, hard), hard))
     try:
         if not block_interrupts:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -138,6 +138,8 @@ class ThreadPool:
             DeadlineExceededError: not finished in time; the pool goes on ending.
             RuntimeError: called on one of the pool's own threads, which could never end.
         """
+        if self._threads.is_inherited():
+            return  # a forked child has none of the threads
         if self._threads.is_current():
             raise RuntimeError("a pool cannot be shut down from one of its own tasks")
         self._threads.close()
@@ -150,6 +152,8 @@ class ThreadPool:
         return _core.ThreadPoolStatistics(*self._threads.pool.statistics(), *self._threads.tasks())
 
     def _check_open(self) -> None:
+        if self._threads.is_inherited():
+            raise _core.ShutdownError("the pool belongs to the process that fork()ed this one")
         if self._threads.pool.closing:
             raise _core.ShutdownError("the pool was shut down")
 
@@ -190,6 +194,7 @@ class _Threads:
     def __init__(self, pool: _core.WorkerPool, name: str) -> None:
         self.pool = pool
         self._name = name
+        self._process = os.getpid()  # whose threads these are
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._workers: set[threading.Thread] = set()  # _lock
@@ -258,6 +263,10 @@ class _Threads:
         skipped = self.pool.tasks_skipped + sum(each.tasks_skipped for each in singles)
         return run, skipped
 
+    def is_inherited(self) -> bool:
+        """True in a forked child, which has none of these threads."""
+        return os.getpid() != self._process
+
     def is_current(self) -> bool:
         """True on one of these threads."""
         thread = threading.current_thread()
@@ -266,6 +275,8 @@ class _Threads:
 
     def close(self) -> None:
         """Refuses new tasks from now on."""
+        if self.is_inherited():
+            return  # the pool's locks are not touched here: a thread may have held them
         self.pool.close()
         with self._lock:
             singles = list(self._singles.values())
@@ -311,11 +322,10 @@ def _finalize(threads: _Threads, at_exit: Callable[[], None]) -> None:
 def _at_exit(pool: ThreadPool) -> Callable[[], None]:
     """A shutdown for the interpreter's exit that does not keep the pool alive."""
     reference = weakref.ref(pool)
-    process = os.getpid()
 
     def shutdown() -> None:
         alive = reference()
-        if alive is not None and os.getpid() == process:  # a fork has none of the threads
+        if alive is not None:
             alive.shutdown()
 
     return shutdown

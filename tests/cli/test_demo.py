@@ -139,7 +139,14 @@ def test_json_is_complete_and_alone_on_stdout(run_demo: Run, tmp_path: Path) -> 
     done = run_demo(tmp_path, "--json", "--workers", "2")
 
     data = json.loads(done.stdout)
-    assert list(data) == ["summary", "entropy", "duplicates", "problems", "files"]
+    assert list(data) == [
+        "summary",
+        "entropy",
+        "duplicates",
+        "problems",
+        "lost_workers",
+        "files",
+    ]
     seconds = data["summary"].pop("seconds")
     speed = data["summary"].pop("mb_per_second")
     assert seconds > 0 and speed >= 0

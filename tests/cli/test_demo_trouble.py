@@ -192,15 +192,15 @@ def test_a_defect_ends_the_demo_with_its_traceback(tmp_path: Path, when: str) ->
     (tmp_path / "file").write_bytes(b"1")
     script = f"""if True:
         import sys
-        from mojo_seq.cli import demo
-        class Broken(demo.Worker):
+        from mojo_seq.cli import demo, workers
+        class Broken(workers.Worker):
             def __init__(self, pipe):
                 if {when!r} == "start":
                     raise LookupError("a defect")
                 super().__init__(pipe)
             def _on_message(self, message):
                 raise LookupError("a defect")
-        demo.Worker = Broken
+        workers.Worker = Broken
         demo.main([{str(tmp_path)!r}], 2, as_json=False)
     """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -16,8 +16,9 @@ from mojo_seq import (
     RunLoop,
     create_message_pipe,
 )
-from mojo_seq.cli import reader
-from mojo_seq.cli.reader import CAPACITY, CHUNK, UNANSWERED, Reader
+from mojo_seq.cli import open_file, reader
+from mojo_seq.cli.lane import CAPACITY, CHUNK, UNANSWERED
+from mojo_seq.cli.reader import Reader
 from mojo_seq.cli.records import from_message, to_message
 from mojo_seq.cli.worker import Part
 
@@ -204,7 +205,7 @@ def test_a_file_that_is_rewritten_while_read(tmp_path: Path) -> None:
 def test_a_file_that_grows_as_fast_as_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "EXCESS", 2 * CAPACITY)
+    monkeypatch.setattr(open_file, "EXCESS", 2 * CAPACITY)
     path = tmp_path / "file"
     size = CAPACITY + 1
     path.write_bytes(bytes(size))
@@ -226,7 +227,7 @@ def test_a_file_that_grows_as_fast_as_it_is_read(
 def test_a_file_of_unknown_size_that_never_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "EXCESS", CHUNK)
+    monkeypatch.setattr(open_file, "EXCESS", CHUNK)
     monkeypatch.setattr(reader, "walk", lambda roots: iter(["/dev/zero"]))
     monkeypatch.setattr(stat, "S_ISREG", lambda mode: True)  # like a file in /proc
     with Bench(tmp_path) as bench:

@@ -195,4 +195,5 @@ def test_importing_does_not_import_what_is_not_always_needed() -> None:
     imported = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert "mojo_seq._core" in imported
     unwanted = {"asyncio", "concurrent.futures", "logging", "numpy", "trio", "uvloop", "rich"}
+    unwanted |= {"multiprocessing", "pickle", "socket", "subprocess", "typing"}
     assert unwanted & set(imported) == set()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import mojo_seq
-from mojo_seq import _core, sequence, system, watch
+from mojo_seq import _core, process, sequence, system, watch
 
 # The public contract, by section: classes, functions, and with a dot in front the members of the
 # class above. What is called has its parameters, anything else (also a class that is not made by
@@ -119,6 +119,23 @@ CONTRACT = {
         aio  .wait(handle, signals)
         MessagePipeHandle  .receive()  .__aiter__  .__anext__
     """,
+    "10 between processes": """
+        spawn_process(target, *args, name=None, on_error=None)
+        ChildProcess  .pid  .pipe  .exitcode  .wait(timeout=None)  .terminate()  .kill()
+        .__enter__()  .__exit__(*exc_info)
+        Invitation()  .attach_message_pipe(name)  .send(endpoint, *, on_error=None)  .close()
+        .accept(endpoint, timeout=30.0)
+        IncomingInvitation  .extract_message_pipe(name)  .close()
+        .__enter__()  .__exit__(*exc_info)
+        PlatformChannel()  .local_endpoint  .remote_endpoint
+        .__enter__()  .__exit__(*exc_info)
+        ChannelEndpoint  .fileno()  .close()  .pass_to(**popen_kwargs)  .from_environment()
+        .__enter__()  .__exit__(*exc_info)
+        NamedChannel  .listen(path)  .connect(path, timeout=None)
+        NamedChannelServer  .accept(timeout=None)  .close()
+        .__enter__()  .__exit__(*exc_info)
+        BadMessageReport(reason, pid)
+    """,
 }
 
 # Beyond the contract: what its functions take and hand out, under a name.
@@ -196,7 +213,7 @@ def test_all_is_the_contract_and_what_was_added_to_it() -> None:
 
 
 def test_all_is_sorted_and_has_nothing_twice() -> None:
-    for module in (mojo_seq, system, sequence, watch, mojo_seq.aio):
+    for module in (mojo_seq, system, sequence, watch, process, mojo_seq.aio):
         assert module.__all__ == sorted(set(module.__all__)), module.__name__
         assert all(hasattr(module, name) for name in module.__all__), module.__name__
 
@@ -211,9 +228,10 @@ def test_the_package_shows_nothing_but_all() -> None:
 
 
 def test_every_name_has_one_home_below_the_package() -> None:
-    homes = [*system.__all__, *sequence.__all__, *watch.__all__, "aio"]
-    assert sorted(homes) == mojo_seq.__all__
-    for home in (system, sequence, watch):
+    homes = (system, sequence, watch, process)
+    names = [name for home in homes for name in home.__all__]
+    assert sorted([*names, "aio"]) == mojo_seq.__all__
+    for home in homes:
         assert all(getattr(home, name) is getattr(mojo_seq, name) for name in home.__all__)
 
 

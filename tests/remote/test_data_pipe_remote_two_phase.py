@@ -138,16 +138,21 @@ def test_the_peers_death_does_not_disturb_an_open_read(
     assert consumer.read() == b"def"
 
 
-def test_a_view_outlives_both_ends(child: Puppet, data_pipes: DataPipes) -> None:
+def test_a_view_outlives_the_other_process(
+    puppets: Callable[[], Puppet], data_pipes: DataPipes
+) -> None:
     """Public contract §4: memory under a live view is never unmapped."""
+    child = puppets()
     producer, consumer = data_pipes(800_000, 8)
     there = child.give(producer)
     child.call(produce_windows, there, 800_000, seed=5)
     wait_for(consumer, R)
     window = consumer.begin_read()
     array = window.as_array(np.uint64)
+    child.kill()
+    wait_for(consumer, PC)
+    with pytest.raises(BufferError):
+        consumer.close()
     expected = np.frombuffer(random.Random(5).randbytes(800_000), np.uint64)
-    there.close()
-    consumer.close()
     assert np.array_equal(array, expected)
     del array, window

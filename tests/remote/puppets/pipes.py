@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 
 from mojo_seq import (
     Handle,
@@ -99,3 +100,19 @@ def send_growing(pipe: MessagePipeHandle, count: int) -> None:
     """Messages of nothing, some bytes, … some hundred thousand bytes."""
     for number in range(count):
         pipe.write(str(number).encode() * (number * 100))
+
+
+def send_after(pipe: MessagePipeHandle, delay: float) -> None:
+    """Lets the other side fall asleep first, as a rule."""
+    time.sleep(delay)
+    pipe.write(b"x")
+
+
+def send_and_close(pipe: MessagePipeHandle, count: int) -> None:
+    send_numbers(pipe, 0, count)
+    pipe.close()
+
+
+def write_number_to_each(pipes: list[MessagePipeHandle]) -> None:
+    for number, pipe in enumerate(pipes):
+        pipe.write(str(number).encode())

@@ -1,0 +1,131 @@
+#include "relay.h"
+
+#include <sys/epoll.h>
+
+#include "io_thread.h"
+
+namespace mojo_seq {
+
+namespace {
+
+// The frames of a message as it came, for sending it on.
+std::vector<OutFrame> ToFrames(InFrame in) {
+  std::vector<OutFrame> frames;
+  size_t next = 0;
+  const auto add = [&](FrameHeader header, size_t count) {
+    OutFrame& frame = frames.emplace_back();
+    header.descriptors = static_cast<uint16_t>(count);
+    const auto* const bytes = reinterpret_cast<const uint8_t*>(&header);
+    frame.head.assign(bytes, bytes + sizeof header);
+    for (size_t i = 0; i < count; ++i) {
+      frame.descriptors.push_back(MakeRef<SharedFd>(std::move(in.descriptors[next++])));
+    }
+  };
+  while (in.descriptors.size() - next > kMaxFrameDescriptors) {
+    FrameHeader more = MakeHeader(0, 0);
+    more.type = FrameType::kDescriptors;
+    add(more, kMaxFrameDescriptors);
+  }
+  add(in.header, in.descriptors.size() - next);
+  OutFrame& last = frames.back();
+  last.head.insert(last.head.end(), in.meta.begin(), in.meta.end());
+  last.payload = std::move(in.payload);
+  last.payload_bytes = in.header.inline_payload();
+  return frames;
+}
+
+// One direction: from its own channel to that of its twin. Only the I/O thread uses it, once it has
+// been started; its fields need no lock.
+class Side : public IoHandler {
+ public:
+  explicit Side(Ref<Channel> channel) : channel_(std::move(channel)) {}
+
+  void Join(Ref<Side> twin) { twin_ = std::move(twin); }
+
+  void Send(std::vector<OutFrame> frames) {
+    Channel::Guard guard(channel_->send_mutex());
+    if (channel_->Send(std::move(frames)) == Result::kFailedPrecondition) over_ = true;
+  }
+
+  void OnIo(uint32_t /*events*/) override {
+    const Ref<Side> self(this);
+    if (!twin_) return;
+    Flush();
+    twin_->Flush();
+    PassOn();
+    twin_->PassOn();
+    if (over_ || twin_->over_) {
+      const Ref<Side> twin = std::move(twin_);
+      twin->twin_ = nullptr;
+      channel_->OnOwnerClosed();  // what is unsent goes out yet
+      twin->channel_->OnOwnerClosed();
+      return;
+    }
+    UpdateInterest();
+    twin_->UpdateInterest();
+  }
+  size_t Unsent() const override { return channel_->unsent(); }
+
+ private:
+  void Flush() {
+    Channel::Guard guard(channel_->send_mutex());
+    if (channel_->Flush() == Result::kFailedPrecondition) over_ = true;
+  }
+
+  void PassOn() {
+    while (!over_ && !twin_->over_ && twin_->channel_->unsent() == 0) {
+      std::vector<InFrame> frames;
+      Result result;
+      {
+        Channel::Guard guard(channel_->receive_mutex());
+        result = channel_->Receive(&frames);
+      }
+      for (InFrame& frame : frames) twin_->Send(ToFrames(std::move(frame)));
+      exhausted_ = result == Result::kResourceExhausted;
+      if (result == Result::kFailedPrecondition || result == Result::kAborted) over_ = true;
+      if (result != Result::kOk) return;
+    }
+  }
+
+  void UpdateInterest() {
+    uint32_t events = 0;
+    bool later = false;
+    if (twin_->channel_->unsent() == 0) {
+      if (exhausted_) {
+        later = true;
+      } else {
+        events |= EPOLLIN | EPOLLRDHUP;
+      }
+    }
+    if (channel_->unsent() > 0) {
+      if (channel_->is_refused()) {
+        later = true;
+      } else {
+        events |= EPOLLOUT;
+      }
+    }
+    if (later) IoThread::Get().After(kRetry, Ref<IoHandler>(this));
+    std::lock_guard<std::mutex> lock(channel_->poll_mutex());
+    channel_->SetInterestLocked(events, this);
+  }
+
+  const Ref<Channel> channel_;
+  Ref<Side> twin_;
+  bool over_ = false;
+  bool exhausted_ = false;
+};
+
+}  // namespace
+
+void Relay::Start(Ref<Channel> a, Ref<Channel> b, std::vector<OutFrame> to_a,
+                  std::vector<OutFrame> to_b) {
+  auto left = MakeRef<Side>(std::move(a));
+  auto right = MakeRef<Side>(std::move(b));
+  left->Join(right);
+  right->Join(left);
+  left->Send(std::move(to_a));
+  right->Send(std::move(to_b));
+  IoThread::Get().After(0, std::move(left));
+}
+
+}  // namespace mojo_seq

@@ -1,0 +1,317 @@
+"""What the tests run in other processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from mojo_seq import (
+    DataPipeConsumerHandle,
+    Handle,
+    Message,
+    MessagePipeHandle,
+    PeerClosedError,
+    PlatformHandle,
+    SharedBufferHandle,
+    Signals,
+    spawn_process,
+    wait,
+)
+
+
+def next_message(pipe: MessagePipeHandle) -> Message:
+    wait(pipe, Signals.READABLE)
+    return pipe.read()
+
+
+def nothing(pipe: MessagePipeHandle, *args: object) -> None:
+    pass
+
+
+def answer_repr(pipe: MessagePipeHandle, *args: object) -> None:
+    pipe.write(repr(args).encode())
+
+
+def echo(pipe: MessagePipeHandle) -> None:
+    """Sends everything back until the other end is closed."""
+    try:
+        while True:
+            pipe.write_message(next_message(pipe))
+    except PeerClosedError:
+        return
+
+
+def until_closed(pipe: MessagePipeHandle, *args: object) -> None:
+    pipe.write(b"ready")
+    wait(pipe, Signals.PEER_CLOSED)
+
+
+class Caller:
+    """An object that can be called, and is no function."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __call__(self, pipe: MessagePipeHandle) -> None:
+        pipe.write(self.word.encode())
+
+    def method(self, pipe: MessagePipeHandle) -> None:
+        pipe.write(self.word.upper().encode())
+
+
+class Parcel:
+    """Handles inside an object inside an object."""
+
+    def __init__(self, **contents: Any) -> None:
+        self.contents = contents
+
+
+def open_parcel(pipe: MessagePipeHandle, parcel: Parcel) -> None:
+    inner: MessagePipeHandle = parcel.contents["pipe"]
+    consumer: DataPipeConsumerHandle = parcel.contents["deeper"][0].contents["consumer"]
+    buffer: SharedBufferHandle = parcel.contents["deeper"][1]
+    file: PlatformHandle = parcel.contents["file"]
+    with inner, consumer, buffer, buffer.map() as mapping:
+        wait(consumer, Signals.READABLE)
+        memoryview(mapping)[:3] = consumer.read(3)
+        fd = file.unwrap()
+        inner.write(os.read(fd, 100))
+        os.close(fd)
+
+
+def read_all(pipe: MessagePipeHandle, source: MessagePipeHandle) -> None:
+    """Passes on what is in `source` until its other end is closed."""
+    with source:
+        try:
+            while True:
+                pipe.write_message(next_message(source))
+        except PeerClosedError:
+            pipe.write(b"closed")
+
+
+# --- how a process ends ---
+
+
+def exit_with(pipe: MessagePipeHandle, code: Any) -> None:
+    sys.exit(code)
+
+
+def raise_error(pipe: MessagePipeHandle, error: BaseException) -> None:
+    raise error
+
+
+def die_of(pipe: MessagePipeHandle, number: int) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    threading.Event().wait()
+
+
+def exit_at_once(pipe: MessagePipeHandle, code: int) -> None:
+    pipe.write(b"last words")
+    os._exit(code)
+
+
+def ignore_everything(pipe: MessagePipeHandle, *, also_terminate: bool = True) -> None:
+    """Neither the end of the pipe nor SIGTERM ends it."""
+    if also_terminate:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pipe.write(b"ready")
+    while True:
+        time.sleep(60)
+
+
+def ignore_the_pipe(pipe: MessagePipeHandle) -> None:
+    ignore_everything(pipe, also_terminate=False)
+
+
+def leave_a_thread(pipe: MessagePipeHandle) -> None:
+    """A thread that is no daemon goes on when the target has returned."""
+
+    def work() -> None:
+        next_message(pipe).close()
+        pipe.write(b"from the thread")
+
+    threading.Thread(target=work).start()
+
+
+def write_at_exit(pipe: MessagePipeHandle) -> None:
+    import atexit
+
+    atexit.register(logging.getLogger("at exit").warning, "still logging")
+    atexit.register(pipe.write, b"still writing")
+
+
+# --- what a process finds ---
+
+
+def describe_process(pipe: MessagePipeHandle) -> None:
+    import resource
+
+    fds = {}
+    for name in os.listdir("/proc/self/fd"):
+        if os.path.exists(f"/proc/self/fd/{name}"):
+            fds[int(name)] = os.get_inheritable(int(name))
+    found = {
+        "pid": os.getpid(),
+        "ppid": os.getppid(),
+        "cwd": os.getcwd(),
+        "argv": sys.argv,
+        "path": sys.path,
+        "flags": (sys.flags.optimize, sys.flags.dev_mode, sys.flags.bytes_warning),
+        "stdin": os.readlink("/proc/self/fd/0"),
+        "stdout": os.readlink("/proc/self/fd/1"),
+        "stderr": os.readlink("/proc/self/fd/2"),
+        "fds": fds,
+        "limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        "blocked": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        "environment": os.environ.get("FOR_THE_TEST"),
+        "mp": "multiprocessing" in sys.modules,
+    }
+    pipe.write(repr(found).encode())
+
+
+def print_lines(pipe: MessagePipeHandle) -> None:
+    print("to stdout")
+    print("to stderr", file=sys.stderr)
+
+
+# --- its log ---
+
+
+def log_all(pipe: MessagePipeHandle, records: list[tuple[str, int, str, tuple[Any, ...]]]) -> None:
+    for name, level, text, args in records:
+        logging.getLogger(name).log(level, text, *args)
+
+
+class Unpicklable:
+    """Says what it is."""
+
+    def __repr__(self) -> str:
+        return "<unpicklable>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("not to be pickled")
+
+
+def log_everything(pipe: MessagePipeHandle) -> None:
+    """One record of each kind."""
+    logger = logging.getLogger("child.kinds")
+    logger.setLevel(logging.DEBUG)
+    logger.debug("plain %d %s", 1, "two", extra={"number": 7, "thing": Unpicklable()})
+    logger.info("mapping %(key)s", {"key": "value"})
+    logger.warning("object %s", Unpicklable())
+    logger.error(Unpicklable())
+    try:
+        raise ValueError("in the child")
+    except ValueError:
+        logger.exception("caught")
+    logger.critical("with a stack", stack_info=True)
+
+
+def log_many(pipe: MessagePipeHandle, count: int) -> None:
+    logger = logging.getLogger("many")
+    for number in range(count):
+        logger.warning("%d", number)
+
+
+def answer_levels(pipe: MessagePipeHandle, names: list[str]) -> None:
+    levels = {name: logging.getLogger(name).level for name in names}
+    pipe.write(repr((logging.root.level, levels, logging.root.manager.disable)).encode())
+
+
+def warn(pipe: MessagePipeHandle) -> None:
+    warnings.simplefilter("always")
+    warnings.warn("look out", stacklevel=1)
+
+
+def fail_in_a_thread(pipe: MessagePipeHandle) -> None:
+    def work() -> None:
+        raise ValueError("in a thread")
+
+    thread = threading.Thread(target=work, name="worker")
+    thread.start()
+    thread.join()
+
+
+def exit_in_a_thread(pipe: MessagePipeHandle) -> None:
+    thread = threading.Thread(target=sys.exit)
+    thread.start()
+    thread.join()
+
+
+class _BadFinalizer:
+    def __del__(self) -> None:
+        raise ValueError("in a finalizer")
+
+
+def fail_in_a_finalizer(pipe: MessagePipeHandle) -> None:
+    _BadFinalizer()
+
+
+def log_in_a_fork(pipe: MessagePipeHandle) -> None:
+    pid = os.fork()
+    if pid == 0:
+        logging.getLogger("forked").warning("from the fork")
+        sys.stderr.flush()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    logging.getLogger("forked").warning("from the child")
+
+
+def take_over_logging(pipe: MessagePipeHandle) -> None:
+    """What a program does that knows nothing of a parent."""
+    logging.basicConfig(force=True, level=logging.CRITICAL)
+    logging.getLogger("mojo_seq").disabled = True
+    raise ValueError("told all the same")
+
+
+# --- families ---
+
+
+def report_bad(pipe: MessagePipeHandle) -> None:
+    """Sends a message for the other side to complain of, and one over a pipe that comes."""
+    pipe.write(b"bad")
+    try:
+        for handle in next_message(pipe).take_handles():
+            assert isinstance(handle, MessagePipeHandle)
+            handle.write(b"bad, too")
+            handle.close()
+    except PeerClosedError:
+        return
+    wait(pipe, Signals.PEER_CLOSED)
+
+
+def parent_of_busy_one(pipe: MessagePipeHandle, folder: str) -> None:
+    """Has a child that is busy in Python, and is blocked itself."""
+    child = spawn_process(busy, folder, name="busy")
+    note_pid(folder)
+    pipe.write(str(child.pid).encode())
+    threading.Event().wait()
+
+
+def busy(pipe: MessagePipeHandle, folder: str) -> None:
+    note_pid(folder)
+    while True:
+        pass
+
+
+def note_pid(folder: str) -> None:
+    (Path(folder) / str(os.getpid())).touch()
+
+
+def spawn_and_relay(pipe: MessagePipeHandle, depth: int, parcel: Handle) -> None:
+    """Hands a handle to a process of its own, and so on."""
+    if depth == 0:
+        assert isinstance(parcel, MessagePipeHandle)
+        with parcel:
+            parcel.write(f"from {os.getpid()}".encode())
+        return
+    with spawn_process(spawn_and_relay, depth - 1, parcel) as child:
+        child.wait()
