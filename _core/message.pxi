@@ -50,11 +50,15 @@ cdef class Message:
         self._build(message, listed)
 
     @staticmethod
-    def allocate(nbytes, handles=()):
-        """A serialized message of `nbytes` zero bytes, to be filled in place. Raises as Message()."""
+    def allocate(nbytes, handles=(), *, zeroed=True):
+        """A serialized message of `nbytes` bytes, to be filled in place. Raises as Message().
+
+        A large one is in shared memory from the start, so that nothing is copied when it leaves the
+        process. Without `zeroed` the bytes may be those of an earlier message of this process.
+        """
         cdef size_t size = to_allocation(nbytes, "nbytes")
         listed = to_handles(handles)
-        cdef c_Message* made = allocate_message(size, True, size >= kSegmentThreshold)
+        cdef c_Message* made = allocate_message(size, zeroed, size >= kSegmentThreshold)
         cdef Message message = Message.__new__(Message)
         message._writable = True
         message._build(made, listed)
@@ -385,16 +389,3 @@ cdef class Message:
         if self._kind != MESSAGE_SERIALIZED:
             return "<Message unserialized>"
         return f"<Message {self._message.size} bytes>"
-
-
-cdef object wrap_message(c_Message* received):
-    """The Python face of a message that was read. Takes it over."""
-    cdef Message message = Message.__new__(Message)
-    message._message = received
-    message._received = True
-    if received.context is not NULL:
-        message._kind = MESSAGE_LAZY
-        message._lazy = <_LazyObject>received.context
-        Py_DECREF(message._lazy)  # the engine's reference; ours is counted by now
-        received.release = NULL
-    return message

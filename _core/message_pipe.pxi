@@ -31,6 +31,19 @@ def create_message_pipe():
     return MessagePipe(handle0, handle1)
 
 
+cdef object wrap_message(c_Message* received):
+    """The Python face of a message that was read. Takes it over."""
+    cdef Message message = Message.__new__(Message)
+    message._message = received
+    message._received = True
+    if received.context is not NULL:
+        message._kind = MESSAGE_LAZY
+        message._lazy = <_LazyObject>received.context
+        Py_DECREF(message._lazy)  # the engine's reference; ours is counted by now
+        received.release = NULL
+    return message
+
+
 cdef class MessagePipeHandle(Handle):
     """One end of a message pipe: messages in both directions, in order, with their boundaries.
 

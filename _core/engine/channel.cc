@@ -46,9 +46,9 @@ bool IsGone(int error) { return error == EPIPE || error == ECONNRESET || error =
 
 }  // namespace
 
-Channel::Channel(ScopedFd fd, uint64_t peer_cookie)
+Channel::Channel(ScopedFd fd, uint64_t cookie, uint64_t peer_cookie)
     : fd_(MakeRef<SharedFd>(std::move(fd))),
-      cookie_(SocketCookie(fd_->fd.get())),
+      cookie_(cookie),
       peer_cookie_(peer_cookie) {}
 
 Channel::~Channel() = default;
@@ -114,9 +114,41 @@ Result Channel::SendFront() {
   return Result::kOk;
 }
 
+// Many small frames at once, those at the front of the queue.
+Result Channel::SendSmall() {
+  uint8_t* const bytes = Scratch();
+  size_t filled = 0;
+  for (const OutFrame& frame : queue_) {
+    const size_t left = frame.bytes() - frame.sent;
+    if (!frame.descriptors.empty() || left > kSmall || filled + left > kScratch) break;
+    const size_t skip = std::min(frame.sent, frame.head.size());
+    const size_t head = frame.head.size() - skip;
+    if (head > 0) memcpy(bytes + filled, frame.head.data() + skip, head);
+    const size_t skip_payload = frame.sent - skip;
+    const size_t payload = frame.payload_bytes - skip_payload;
+    if (payload > 0) memcpy(bytes + filled + head, frame.payload->data() + skip_payload, payload);
+    filled += left;
+  }
+  const ssize_t taken = send(fd(), bytes, filled, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (taken < 0) return Refused(errno);
+  refused_.store(false, std::memory_order_release);
+  size_t sent = static_cast<size_t>(taken);
+  while (sent > 0) {
+    OutFrame& frame = queue_.front();
+    const size_t amount = std::min(sent, frame.bytes() - frame.sent);
+    frame.sent += amount;
+    sent -= amount;
+    if (frame.sent == frame.bytes()) queue_.pop_front();
+  }
+  unsent_.store(queue_.size(), std::memory_order_release);
+  return static_cast<size_t>(taken) == filled ? Result::kOk : Result::kShouldWait;
+}
+
 Result Channel::Flush() {
   while (!queue_.empty()) {
-    const Result result = SendFront();
+    const OutFrame& front = queue_.front();
+    const bool small = front.descriptors.empty() && front.bytes() - front.sent <= kSmall;
+    const Result result = small && queue_.size() > 1 ? SendSmall() : SendFront();
     if (result == Result::kOk) continue;
     if (result == Result::kFailedPrecondition) TakeUnsent();
     return result;
@@ -129,8 +161,8 @@ void Channel::Queue(OutFrame frame) {
   unsent_.store(queue_.size(), std::memory_order_release);
 }
 
-std::deque<OutFrame> Channel::TakeUnsent() {
-  std::deque<OutFrame> frames;
+std::list<OutFrame> Channel::TakeUnsent() {
+  std::list<OutFrame> frames;
   frames.swap(queue_);
   unsent_.store(0, std::memory_order_release);
   return frames;
@@ -220,7 +252,7 @@ Result Channel::ReceiveBody(std::vector<InFrame>* frames) {
 
 Result Channel::ReceiveDescriptors(size_t count, std::vector<InFrame>* frames) {
   RaiseDescriptorLimit();
-  if (!HasRoomForDescriptors(count)) return Result::kResourceExhausted;
+  if (!HasRoomForDescriptors(fd(), count)) return Result::kResourceExhausted;
   FrameHeader header;
   iovec part{&header, sizeof header};
   Control control;
@@ -254,6 +286,15 @@ Result Channel::ReceiveDescriptors(size_t count, std::vector<InFrame>* frames) {
 }
 
 Result Channel::Receive(std::vector<InFrame>* frames) {
+  const Result result = ReceiveSome(frames);
+  if (!frames->empty()) {
+    const uint32_t processor = frames->back().header.processor;
+    peer_processor_.store(static_cast<int>(processor) - 1, std::memory_order_relaxed);
+  }
+  return result;
+}
+
+Result Channel::ReceiveSome(std::vector<InFrame>* frames) {
   while (frames->empty()) {
     if (parser_.body_missing() >= kSmall) {
       const Result result = ReceiveBody(frames);

@@ -10,7 +10,7 @@
 // with the transit mutex held.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <mutex>
 #include <vector>
 
@@ -22,8 +22,8 @@ namespace mojo_seq {
 
 class Channel : public IoHandler {
  public:
-  // `peer_cookie`: of the other socket, as far as it is known; see SocketCookie.
-  Channel(ScopedFd fd, uint64_t peer_cookie);
+  // The cookies of this socket and the other, 0 where they are not known; see SocketCookie.
+  Channel(ScopedFd fd, uint64_t cookie, uint64_t peer_cookie);
   ~Channel() override;
 
   int fd() const { return fd_->fd.get(); }
@@ -56,7 +56,7 @@ class Channel : public IoHandler {
   Result Flush();
   // Behind all that is queued; nothing is sent yet.
   void Queue(OutFrame frame);
-  std::deque<OutFrame> TakeUnsent();
+  std::list<OutFrame> TakeUnsent();
 
   // Any thread. What was written and not taken by the kernel.
   size_t unsent() const { return unsent_.load(std::memory_order_acquire); }
@@ -69,6 +69,8 @@ class Channel : public IoHandler {
   // kAborted: what came is not a frame.
   Result Receive(std::vector<InFrame>* frames);
   FrameParser& parser() { return parser_; }
+  // The processor that the other side last wrote on, -1 if it is not known. Any thread.
+  int peer_processor() const { return peer_processor_.load(std::memory_order_relaxed); }
 
   // --- the I/O thread's interest, of the poll mutex ---
   std::mutex& poll_mutex() { return poll_mutex_; }
@@ -84,8 +86,10 @@ class Channel : public IoHandler {
 
  private:
   Result SendFront();
+  Result SendSmall();
   Result SendSome(const OutFrame& frame, size_t* taken);
   Result Refused(int error);
+  Result ReceiveSome(std::vector<InFrame>* frames);
   Result ReceiveDescriptors(size_t count, std::vector<InFrame>* frames);
   Result ReceiveBody(std::vector<InFrame>* frames);
 
@@ -94,12 +98,13 @@ class Channel : public IoHandler {
   const uint64_t peer_cookie_;
 
   std::mutex send_mutex_;
-  std::deque<OutFrame> queue_;        // send_mutex_
+  std::list<OutFrame> queue_;        // send_mutex_
   std::atomic<size_t> unsent_{0};     // written under send_mutex_: frames in queue_
   std::atomic<bool> refused_{false};  // written under send_mutex_
 
   std::mutex receive_mutex_;
   FrameParser parser_;                // receive_mutex_
+  std::atomic<int> peer_processor_{-1};
 
   std::mutex poll_mutex_;
   uint64_t registration_ = 0;         // poll_mutex_, as all below; 0: none

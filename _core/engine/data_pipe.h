@@ -46,6 +46,7 @@ class DataPipeEnd : public Dispatcher {
   Ref<SharedFd> WaitDescriptor(HandleValue value, short* events) override;
   void LookForNews(short events = kNotPolled) override;
   void LookQuickly() override;
+  int PeerProcessor() const override;
   void ArmDoorbell() override;
   void OnIo(uint32_t events) override;
 

@@ -19,8 +19,10 @@ namespace mojo_seq {
 struct DataPipeCursors {
   alignas(64) std::atomic<uint64_t> written;
   std::atomic<uint32_t> producer_closed;
+  std::atomic<uint32_t> producer_processor;  // that it last ran on, plus one
   alignas(64) std::atomic<uint64_t> consumed;
   std::atomic<uint32_t> consumer_closed;
+  std::atomic<uint32_t> consumer_processor;
   alignas(64) std::atomic<uint32_t> producer_waits;
   alignas(64) std::atomic<uint32_t> consumer_waits;
 };

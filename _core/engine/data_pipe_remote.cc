@@ -1,6 +1,7 @@
 // The half of data pipes that deals with an end in another process.
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 #include "bundle.h"
@@ -17,6 +18,8 @@ enum : uint8_t {
   kHasMemory = 2,  // there is, or can be, something in the ring
 };
 
+uint32_t ThisProcessor() { return static_cast<uint32_t>(sched_getcpu() + 1); }
+
 }  // namespace
 
 // --- cursors ---
@@ -29,6 +32,7 @@ void DataPipe::AddWritten(size_t nbytes) {
   } else if (link) {
     // In this order on this side, and the flag before the cursor on the other: one of the two sees
     // what the other did.
+    link->cursors().producer_processor.store(ThisProcessor(), std::memory_order_relaxed);
     link->cursors().written.store(written, std::memory_order_seq_cst);
     auto& waits = link->cursors().consumer_waits;
     if (waits.load(std::memory_order_seq_cst) != 0 && waits.exchange(0) != 0) {
@@ -42,6 +46,7 @@ void DataPipe::AddConsumed(size_t nbytes) {
   if (producer) {
     producer->NotifyLocked();
   } else if (link) {
+    link->cursors().consumer_processor.store(ThisProcessor(), std::memory_order_relaxed);
     link->cursors().consumed.store(consumed, std::memory_order_seq_cst);
     auto& waits = link->cursors().producer_waits;
     if (waits.load(std::memory_order_seq_cst) != 0 && waits.exchange(0) != 0) {
@@ -97,6 +102,14 @@ bool DataPipeEnd::IsRemote() const {
 void DataPipeEnd::LookQuickly() {
   Lock lock(this);
   SyncLocked();
+}
+
+int DataPipeEnd::PeerProcessor() const {
+  Lock lock(this);
+  if (!pipe_->link) return -1;
+  const DataPipeCursors& cursors = pipe_->link->cursors();
+  return static_cast<int>((is_producer() ? cursors.consumer_processor : cursors.producer_processor)
+                              .load(std::memory_order_relaxed)) - 1;
 }
 
 void DataPipeEnd::ArmDoorbell() {
@@ -207,6 +220,8 @@ void DataPipeEnd::Pack(BundleWriter* writer) {
       DataPipeCursors& cursors = pipe_->link->cursors();
       cursors.written.store(pipe_->written, std::memory_order_relaxed);
       cursors.consumed.store(pipe_->consumed, std::memory_order_relaxed);
+      cursors.producer_processor.store(0, std::memory_order_relaxed);
+      cursors.consumer_processor.store(0, std::memory_order_relaxed);
       cursors.producer_closed.store(0, std::memory_order_relaxed);
       cursors.consumer_closed.store(0, std::memory_order_relaxed);
       cursors.producer_waits.store(0, std::memory_order_relaxed);

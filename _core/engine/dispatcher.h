@@ -126,6 +126,8 @@ class Dispatcher : public IoHandler {
   virtual void LookForNews(short /*events*/ = kNotPolled) {}
   // The same, as cheaply as can be: for spinning.
   virtual void LookQuickly() { LookForNews(); }
+  // The processor that the other process was last seen on, -1 if it is not known.
+  virtual int PeerProcessor() const { return -1; }
   // A thread is about to sleep in a poll: the other process must say if something happens.
   virtual void ArmDoorbell() {}
   // Leaves the process: writes itself and ends. In transit, under the transit mutex; cannot fail.

@@ -1,9 +1,12 @@
 #include "frame.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "fork.h"
 
 namespace mojo_seq {
 
@@ -14,7 +17,7 @@ constexpr size_t kHeader = sizeof(FrameHeader);
 }  // namespace
 
 bool FrameHeader::IsValid() const {
-  if (magic != kMagic || descriptors > kMaxFrameDescriptors || reserved != 0) return false;
+  if (magic != kMagic || descriptors > kMaxFrameDescriptors) return false;
   if (type == FrameType::kDescriptors) {
     return flags == 0 && meta_bytes == 0 && payload_bytes == 0 && descriptors > 0;
   }
@@ -23,8 +26,16 @@ bool FrameHeader::IsValid() const {
 }
 
 FrameHeader MakeHeader(uint64_t meta_bytes, uint64_t payload_bytes) {
+  // A system call each time would be a tenth of the cost of a small message.
+  static thread_local uint32_t process = static_cast<uint32_t>(getpid());
+  static thread_local uint32_t generation = ForkGeneration();
+  if (generation != ForkGeneration()) {
+    process = static_cast<uint32_t>(getpid());
+    generation = ForkGeneration();
+  }
   FrameHeader header;
-  header.sender = static_cast<uint32_t>(getpid());
+  header.sender = process;
+  header.processor = static_cast<uint32_t>(sched_getcpu() + 1);
   header.meta_bytes = meta_bytes;
   header.payload_bytes = payload_bytes;
   return header;

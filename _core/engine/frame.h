@@ -7,6 +7,7 @@
 // frames that hold nothing else. A large meta or payload is in memory that is sent as a descriptor.
 #pragma once
 
+#include <list>
 #include <vector>
 
 #include "message.h"
@@ -33,7 +34,7 @@ struct FrameHeader {
   uint8_t flags = 0;
   uint16_t descriptors = 0;   // attached to this header
   uint32_t sender = 0;        // process id, as it knows itself
-  uint32_t reserved = 0;
+  uint32_t processor = 0;     // that it ran on, plus one: whether it pays to wait awake
   uint64_t meta_bytes = 0;
   uint64_t payload_bytes = 0;
 

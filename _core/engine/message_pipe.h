@@ -88,6 +88,8 @@ class MessagePipeEndpoint : public Dispatcher {
 
   Ref<SharedFd> WaitDescriptor(HandleValue value, short* events) override;
   void LookForNews(short events = kNotPolled) override;
+  void LookQuickly() override;
+  int PeerProcessor() const override;
   void OnIo(uint32_t events) override;
   size_t Unsent() const override;
 

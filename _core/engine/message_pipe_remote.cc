@@ -34,7 +34,7 @@ void MoveToSegment(Message* message) {
 
 Ref<MessagePipeEndpoint> MessagePipeEndpoint::FromSocket(ScopedFd fd) {
   auto endpoint = Ref<MessagePipeEndpoint>::Adopt(new MessagePipeEndpoint(PickStripe()));
-  endpoint->channel_ = MakeRef<Channel>(std::move(fd), 0);
+  endpoint->channel_ = MakeRef<Channel>(std::move(fd), 0, 0);
   return endpoint;
 }
 
@@ -239,6 +239,21 @@ void MessagePipeEndpoint::DetachLocked(Garbage* garbage) {
   garbage->closed = std::move(channel_);
   hung_up_ = false;
   stuck_ = false;
+}
+
+int MessagePipeEndpoint::PeerProcessor() const {
+  Lock lock(this);
+  return channel_ ? channel_->peer_processor() : -1;
+}
+
+void MessagePipeEndpoint::LookQuickly() {
+  Ref<Channel> remote;
+  {
+    Lock lock(this);
+    if (!channel_ || !queue_.empty()) return;
+    remote = channel_;
+  }
+  Pull(remote.get());
 }
 
 void MessagePipeEndpoint::LookForNews(short events) {

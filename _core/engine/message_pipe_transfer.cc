@@ -43,8 +43,8 @@ Ref<Channel> MessagePipeEndpoint::Separate(MessagePipeEndpoint* leaving,
                                            ScopedFd staying_fd, MessageList* unread) {
   const uint64_t leaving_cookie = SocketCookie(leaving_fd.get());
   const uint64_t staying_cookie = SocketCookie(staying_fd.get());
-  auto leaving_channel = MakeRef<Channel>(std::move(leaving_fd), staying_cookie);
-  auto staying_channel = MakeRef<Channel>(std::move(staying_fd), leaving_cookie);
+  auto leaving_channel = MakeRef<Channel>(std::move(leaving_fd), leaving_cookie, staying_cookie);
+  auto staying_channel = MakeRef<Channel>(std::move(staying_fd), staying_cookie, leaving_cookie);
   staying_channel->send_mutex().lock();
   Ref<MessagePipeEndpoint> peers[2];  // released after the lock
   Lock lock(leaving);
@@ -83,7 +83,7 @@ void MessagePipeEndpoint::Pack(BundleWriter* writer) {
   }
   Ref<RefCounted> absent;  // released after the locks
   MessageList unread;
-  std::deque<OutFrame> unsent;
+  std::list<OutFrame> unsent;
   std::vector<uint8_t> begun;
   std::vector<ScopedFd> begun_descriptors;
   uint8_t flags = 0;
@@ -150,7 +150,8 @@ Ref<Dispatcher> MessagePipeEndpoint::Unpack(BundleReader* reader) {
   uint64_t unsent = 0;
   if (!reader->Descriptor(&fd) || !IsConnectedSocket(fd.get())) return nullptr;
   if (!reader->Number(&peer_cookie) || !reader->Number(&unsent)) return nullptr;
-  auto channel = MakeRef<Channel>(std::move(fd), peer_cookie);
+  const uint64_t cookie = SocketCookie(fd.get());
+  auto channel = MakeRef<Channel>(std::move(fd), cookie, peer_cookie);
   for (uint64_t i = 0; i < unsent; ++i) {
     OutFrame frame;
     uint64_t nbytes = 0;

@@ -81,13 +81,11 @@ uint64_t InitialDescriptorLimit() {
   return initial != 0 ? initial : SoftLimit();
 }
 
-bool HasRoomForDescriptors(size_t count) {
+bool HasRoomForDescriptors(int fd, size_t count) {
   std::vector<ScopedFd> taken;
   taken.reserve(count);
   for (size_t i = 0; i < count; ++i) {
-    // Any descriptor will do: a second one of the first is cheap.
-    taken.emplace_back(i == 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC)
-                              : fcntl(taken[0].get(), F_DUPFD_CLOEXEC, 0));
+    taken.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, 0));
     if (!taken.back().is_valid()) return false;
   }
   return true;

@@ -28,7 +28,7 @@ short PollSocket(int fd, short events);
 void RaiseDescriptorLimit();
 uint64_t InitialDescriptorLimit();
 
-// True if `count` more descriptors can be opened now.
-bool HasRoomForDescriptors(size_t count);
+// True if `count` more descriptors can be opened now. `fd`: any open one.
+bool HasRoomForDescriptors(int fd, size_t count);
 
 }  // namespace mojo_seq

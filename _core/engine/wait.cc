@@ -11,7 +11,6 @@ namespace mojo_seq {
 
 namespace {
 
-// Spinning pays only if there is another processor for the other process to run on.
 bool HasOtherProcessors() {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) > 1;
@@ -119,13 +118,21 @@ bool Waiter::FindDescriptors() {
   return !polled_.empty();
 }
 
-// One poll; handles whose sockets have something take it in. False: interrupted.
-bool Waiter::LookAround(int timeout) {
-  if (poll(polled_.data(), polled_.size(), timeout) < 0) return errno != EINTR;
-  TakeIn();
-  return true;
+int Waiter::PeerProcessor() const {
+  for (const Ref<Entry>& entry : entries_) {
+    const int processor = entry->dispatcher->PeerProcessor();
+    if (processor >= 0) return processor;
+  }
+  return -1;
 }
 
+// Spinning pays only if the other process runs on another processor than this.
+bool Waiter::MaySpin() const {
+  const int peer = PeerProcessor();
+  return peer >= 0 ? peer != sched_getcpu() : HasOtherProcessors();
+}
+
+// Handles whose sockets have something take it in.
 void Waiter::TakeIn() {
   if (polled_[0].revents != 0) PollWaker::OfThisThread()->Drain();
   size_t next = 1;
@@ -142,10 +149,7 @@ Wake Waiter::Poll(Time deadline) {
     std::lock_guard<std::mutex> lock(shared_->mutex);
     return shared_->decided || shared_->moved;
   };
-  if (!LookAround(0)) return Wake::kInterrupted;
-  if (decided()) return Wake::kWoken;
-  if (Now() >= deadline) return Wake::kTimedOut;
-  if (spinner.WantsToSpin() && HasOtherProcessors() &&
+  if (spinner.WantsToSpin() && MaySpin() && (deadline == kNever || Now() < deadline) &&
       spinner.Spin([&] {
         for (const Ref<Entry>& entry : entries_) entry->dispatcher->LookQuickly();
         return decided();
@@ -175,7 +179,7 @@ Wake Waiter::Poll(Time deadline) {
     if (woken < 0 && error == EINTR) return Wake::kInterrupted;
     if (woken > 0) TakeIn();
     if (decided()) {
-      spinner.Slept(Now() - begin, -1);
+      spinner.Slept(Now() - begin, PeerProcessor());
       return Wake::kWoken;
     }
     if (deadline != kNever && Now() >= deadline) return Wake::kTimedOut;

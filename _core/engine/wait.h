@@ -40,7 +40,8 @@ class Waiter {
   bool FindDescriptors();
   Wake Sleep(Time deadline);
   Wake Poll(Time deadline);
-  bool LookAround(int timeout);
+  int PeerProcessor() const;
+  bool MaySpin() const;
   void TakeIn();
 
   Ref<Shared> shared_;

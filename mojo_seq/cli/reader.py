@@ -98,8 +98,8 @@ class Reader:
             self._again.append(file.path)
             self._nbytes -= file.nbytes
             self.exhausted = False
-        if not self._lanes and (file := self.next_file()):
-            file.close()
+        if not self._lanes and (left := self.next_file()):
+            left.close()
             self._send({"given_up": True})
             self.exhausted = True
         for other in self._lanes:

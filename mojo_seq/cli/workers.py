@@ -122,5 +122,7 @@ def serve(pipe: MessagePipeHandle) -> None:
     loop.task_runner.exception_handler = on_failure
     loop.task_runner.post_task(lambda: hosted.append(Worker(pipe, on_closed=loop.quit)))
     loop.run()
+    for worker in hosted:
+        worker.close()
     if defects:
         raise defects[0]

@@ -22,6 +22,8 @@ _LONGEST_ADDRESS = 107  # bytes in a Unix socket's address, without the zero at 
 _MOST_ATTEMPTS = 100
 _PAUSE = 0.01
 
+_GONE, _STALE, _USED = "gone", "stale", "used"
+
 
 @contextmanager
 def address_of(path: str) -> Iterator[str]:
@@ -65,21 +67,22 @@ def bind(listener: socket.socket, path: str) -> None:
 
 def _remove_stale(path: str) -> None:
     """Removes a socket that nobody listens on. What is no such socket stays where it is."""
-    if not _is_stale(path):
+    if _look(path) == _USED:
         raise _core.AlreadyExistsError(f"{path!r} exists and is in use, or is no socket")
-    with _locked(os.path.dirname(path)):
+    folder = os.path.dirname(path)
+    with _locked(folder):
         # Nobody who takes the lock has replaced it by a live one since. For the others it is
         # moved away first, which is atomic, and looked at again where nobody knows of it.
-        if not _is_stale(path):
+        if _look(path) != _STALE:
             return
-        aside = os.path.join(os.path.dirname(path), f".{os.urandom(4).hex()}")
+        aside = os.path.join(folder, f".{os.urandom(4).hex()}")
         try:
             os.rename(path, aside)
         except FileNotFoundError:
             return
         except OSError as error:
             raise system_error(error, f"the stale socket {path!r} cannot be replaced") from error
-        if _is_stale(aside):
+        if _look(aside) == _STALE:
             os.unlink(aside)
             return
         with suppress(FileExistsError):
@@ -108,19 +111,21 @@ def _locked(folder: str) -> Iterator[None]:
         os.close(fd)
 
 
-def _is_stale(path: str) -> bool:
-    """Whether `path` is a socket file without a socket.
+def _look(path: str) -> str:
+    """Whether there is a file, and whether it is a socket file without a socket.
 
     Asked with a datagram socket: to connect it to a stream socket fails, with one error if that
     is alive and another if it is not, and its owner never notices.
     """
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            return False
+            return _USED
         with address_of(path) as address, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
             probe.connect(address)
-    except (ConnectionRefusedError, FileNotFoundError):
-        return True  # gone is as good as stale
+    except ConnectionRefusedError:
+        return _STALE
+    except FileNotFoundError:
+        return _GONE
     except OSError:
-        return False
-    return False
+        return _USED
+    return _USED

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent / "helpers"))
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 DemoJson = Callable[..., dict[str, Any]]
 

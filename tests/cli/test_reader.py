@@ -1,4 +1,4 @@
-"""mojo_seq.cli.reader: the test is the worker, so files can change at any moment it likes."""
+"""mojo_seq.cli.reader, lane and open_file: files can change at any moment."""
 
 from __future__ import annotations
 
@@ -8,101 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reader_bench import Bench
 
-from mojo_seq import (
-    DataPipeConsumerHandle,
-    MessagePipeHandle,
-    PeerClosedError,
-    RunLoop,
-    create_message_pipe,
-)
 from mojo_seq.cli import open_file, reader
 from mojo_seq.cli.lane import CAPACITY, CHUNK, UNANSWERED
-from mojo_seq.cli.reader import Reader
-from mojo_seq.cli.records import from_message, to_message
-from mojo_seq.cli.worker import Part
-
-
-class WorkerByHand:
-    """Takes requests and answers them when the test says so."""
-
-    def __init__(self, pipe: MessagePipeHandle) -> None:
-        self.pipe = pipe
-        with pipe.read() as message:
-            (stream,) = message.take_handles()
-        assert isinstance(stream, DataPipeConsumerHandle)
-        self.stream = stream
-        self.nbytes = 0  # of the current file
-
-    def requests(self) -> list[list[Part]]:
-        try:
-            return [from_message(message) for message in self.pipe.read_batch()]
-        except PeerClosedError:
-            return []
-
-    def answer(self, parts: list[Part]) -> None:
-        figures = []
-        for nbytes, ended in parts:
-            assert self.stream.discard(nbytes, all_or_none=True) == nbytes
-            self.nbytes += nbytes
-            if ended:
-                figures.append((self.nbytes, f"{self.nbytes:064x}", 1.5))
-                self.nbytes = 0
-        self.pipe.write_message(to_message(figures))
-
-
-class Bench:
-    """A reader on a run loop that runs only when the test says so, with workers by hand."""
-
-    def __init__(self, root: Path, workers: int = 1) -> None:
-        self.cancelled = False
-        self.results, listener = create_message_pipe()
-        pipes = [create_message_pipe() for _ in range(workers)]
-        near_ends = [near for near, _ in pipes]
-        self.readers: list[Reader] = []
-        self._loop = RunLoop()
-
-        def start() -> None:
-            self.readers.append(Reader([str(root)], near_ends, listener, lambda: self.cancelled))
-
-        self._loop.task_runner.post_task(start)
-        self.run()
-        self.workers = [WorkerByHand(far) for _, far in pipes]
-
-    def run(self) -> None:
-        self._loop.run_until_idle()
-
-    def serve_all(self) -> None:
-        """Let every worker answer until nothing more comes."""
-        busy = True
-        while busy:
-            busy = False
-            for worker in self.workers:
-                for parts in worker.requests():
-                    worker.answer(parts)
-                    busy = True
-            self.run()
-
-    def outcomes(self) -> list[dict[str, Any]]:
-        """What the listener was told; the pipe must be closed by now."""
-        found: list[dict[str, Any]] = []
-        with pytest.raises(PeerClosedError):
-            while True:
-                match from_message(self.results.read()):
-                    case {"files": files}:
-                        found.extend({"file": file} for file in files)
-                    case {"problem": problem}:
-                        found.append({"problem": problem})
-        return found
-
-    def __enter__(self) -> Bench:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for worker in self.workers:
-            worker.pipe.close()
-            worker.stream.close()
-        self.results.close()
 
 
 def changed(path: Path, reason: str) -> dict[str, Any]:
@@ -283,4 +192,13 @@ def test_cancelling_closes_everything_at_once(tmp_path: Path) -> None:
         for worker in bench.workers:
             assert worker.stream.query_signals_state().peer_closed
             assert worker.pipe.query_signals_state().peer_closed
+        assert bench.outcomes() == []
+
+
+def test_cancelling_while_all_workers_are_silent(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(2 * CAPACITY))
+    with Bench(tmp_path) as bench:
+        bench.cancelled = True
+        bench.wake()
+        assert bench.workers[0].pipe.query_signals_state().peer_closed
         assert bench.outcomes() == []

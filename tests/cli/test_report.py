@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from mojo_seq.cli.ledger import Ledger
+from mojo_seq.cli.lost_worker import LostWorker
 from mojo_seq.cli.progress import Progress, make_progress
 from mojo_seq.cli.report import human, print_report, printable
 from mojo_seq.cli.walk import Survey
@@ -84,7 +85,21 @@ def test_an_empty_report() -> None:
         out = Output()
         print_report(ledger, ["a", "b"], 1, out)
     assert "a, b" in out.text and "interrupted" in out.text
-    assert "Duplicates" not in out.text and "Problems" not in out.text
+    for title in ("Duplicates", "Problems", "Lost workers"):
+        assert title not in out.text
+
+
+@pytest.mark.usefixtures("rich")
+def test_the_report_tells_of_lost_workers(ledger: Ledger) -> None:
+    ledger.lost_workers = [LostWorker(2, 12345, -9), LostWorker(1, 12344, 3)]
+    out = Output()
+    print_report(ledger, ["/root"], 3, out)
+    _, _, section = out.text.partition("Lost workers\n")
+    rows = [line.split(maxsplit=2) for line in section.splitlines() if line.strip()]
+    assert rows[1:3] == [
+        ["2", "12345", "was killed by SIGKILL"],
+        ["1", "12344", "ended with exit code 3"],
+    ]
 
 
 def test_every_bin_with_a_file_shows_a_bar(ledger: Ledger) -> None:
@@ -126,7 +141,8 @@ def test_progress_lines_when_not_on_a_terminal(monkeypatch: pytest.MonkeyPatch) 
         assert type(progress) is Progress
         progress.update(1, 2_000_000)
         progress.update(2, 3_000_000)  # too soon for another line
-    assert out.text == "hashing /a, /b\n1 files, 2.0 MB\n"
+        progress.note("a worker died")
+    assert out.text == "hashing /a, /b\n1 files, 2.0 MB\na worker died\n"
 
 
 @pytest.mark.parametrize("installed", [True, False])
@@ -141,7 +157,9 @@ def test_progress_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, installed: 
         progress.update(10, 5_000_000)
         progress.set_total(Survey(20, 10_000_000))
         progress.update(11, 5_000_000)
+        progress.note("worker [2] died")
         progress.update(12, 99_000_000)  # the tree has grown since
     assert "50%" in out.text and "100%" in out.text
     assert "11 files" in out.text and "5.0 MB" in out.text
+    assert "worker [2] died" in out.text
     assert out.text.rstrip("\n").endswith("\x1b[K") or installed  # the line is wiped

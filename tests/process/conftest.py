@@ -32,6 +32,7 @@ TIMEOUT = 30.0
 def threads_are_running() -> None:
     """What a process has from its first use of another on, before it is counted."""
     with spawn_process(spawn_targets.until_closed) as child:
+        wait(child.pipe, Signals.PEER_CLOSED, 0.001)
         called = threading.Event()
         watcher = Watcher(lambda *notification: called.set())
         watcher.watch(child.pipe, Signals.READABLE, None)
@@ -51,6 +52,7 @@ def settled(
     pause = threading.Event()
     for _ in range(1000):
         if not control_pipe._kept:
+            _core.release_cached_memory()
             return
         pause.wait(0.01)
     raise AssertionError(f"control pipes left behind: {control_pipe._kept}")

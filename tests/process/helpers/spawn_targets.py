@@ -170,11 +170,14 @@ def describe_process(pipe: MessagePipeHandle) -> None:
         "stderr": os.readlink("/proc/self/fd/2"),
         "fds": fds,
         "limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-        "blocked": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
         "environment": os.environ.get("FOR_THE_TEST"),
         "mp": "multiprocessing" in sys.modules,
     }
     pipe.write(repr(found).encode())
+
+
+def answer_blocked_signals(pipe: MessagePipeHandle) -> None:
+    pipe.write(repr([int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, ())]).encode())
 
 
 def print_lines(pipe: MessagePipeHandle) -> None:

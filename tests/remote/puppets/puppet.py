@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mojo_seq import Handle
+from mojo_seq import Handle, spawn_process
 from puppets import wire
 from puppets.leftovers import leave
-from puppets.start import Process, start
 from puppets.wire import TIMEOUT, Label, Moved
 
 
@@ -46,8 +45,9 @@ class Puppet:
     """
 
     def __init__(self) -> None:
-        # Imported there: the child has no use for what the tests of the parent need.
-        self.process: Process = start("puppets.stage:perform")
+        from puppets.stage import perform  # which has puppets, too
+
+        self.process = spawn_process(perform, name="puppet")
         self._waiting_for = ""
 
     @property
