@@ -30,18 +30,20 @@ Ref<SharedFd> ToMemory(const std::vector<uint8_t>& meta) {
   return MakeRef<SharedFd>(std::move(fd));
 }
 
-// A copy: whoever sent the memory can still change it.
-bool FromMemory(int fd, uint64_t nbytes, std::vector<uint8_t>* meta) {
+// A copy: whoever sent the memory can still change it. Null: it is not what it should be. Nobody
+// makes us take more memory than they have really filled.
+Ref<Payload> FromMemory(int fd, uint64_t nbytes) {
   struct stat info;
-  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return false;
-  if (nbytes > static_cast<uint64_t>(info.st_size) || nbytes > MaxSharedMemory()) return false;
-  meta->resize(nbytes);
-  for (size_t done = 0; done < nbytes;) {
+  if (nbytes == 0 || !IsSealedMemory(fd) || fstat(fd, &info) != 0) return nullptr;
+  const uint64_t filled = static_cast<uint64_t>(info.st_blocks) * 512;
+  if (nbytes > static_cast<uint64_t>(info.st_size) || nbytes > filled) return nullptr;
+  Ref<Payload> meta = Payload::Allocate(nbytes);
+  for (size_t done = 0; meta && done < nbytes;) {
     const ssize_t got = pread(fd, meta->data() + done, nbytes - done, static_cast<off_t>(done));
-    if (got <= 0) return false;
+    if (got <= 0) return nullptr;
     done += static_cast<size_t>(got);
   }
-  return true;
+  return meta;
 }
 
 Ref<Dispatcher> Unpack(HandleType type, BundleReader* reader) {
@@ -132,9 +134,8 @@ std::vector<OutFrame> BundleWriter::ToFrames(const Message& message) {
 
 bool BundleReader::Bytes(std::vector<uint8_t>* bytes, uint64_t nbytes) {
   if (nbytes > left()) return false;
-  bytes->assign(meta_.begin() + position_, meta_.begin() + position_ + nbytes);
-  position_ += nbytes;
-  return true;
+  bytes->resize(nbytes);
+  return Bytes(bytes->data(), nbytes);
 }
 
 bool BundleReader::Descriptor(ScopedFd* fd) {
@@ -195,7 +196,9 @@ bool BundleReader::ReadMeta(InFrame* frame) {
   meta_ = std::move(frame->meta);
   if (!(frame->header.flags & kMetaInMemory)) return true;
   ScopedFd memory;
-  return Descriptor(&memory) && FromMemory(memory.get(), frame->header.meta_bytes, &meta_);
+  if (!Descriptor(&memory)) return false;
+  meta_ = FromMemory(memory.get(), frame->header.meta_bytes);
+  return static_cast<bool>(meta_);
 }
 
 Message* BundleReader::Read(InFrame frame) {

@@ -55,7 +55,7 @@ class BundleReader {
   }
   bool Bytes(void* data, size_t nbytes) {
     if (nbytes > left()) return false;
-    memcpy(data, meta_.data() + position_, nbytes);
+    if (nbytes > 0) memcpy(data, meta_->data() + position_, nbytes);
     position_ += nbytes;
     return true;
   }
@@ -78,12 +78,12 @@ class BundleReader {
     MessageList* target;
   };
 
-  size_t left() const { return meta_.size() - position_; }
+  size_t left() const { return meta_ ? meta_->capacity() - position_ : 0; }
   bool ReadMeta(InFrame* frame);
   bool ReadMessage(Message* message, bool first);
   bool ReadAll(Message* message);
 
-  std::vector<uint8_t> meta_;
+  Ref<Payload> meta_;
   size_t position_ = 0;
   std::vector<ScopedFd> descriptors_;
   size_t next_descriptor_ = 0;

@@ -49,7 +49,9 @@ bool IsGone(int error) { return error == EPIPE || error == ECONNRESET || error =
 Channel::Channel(ScopedFd fd, uint64_t cookie, uint64_t peer_cookie)
     : fd_(MakeRef<SharedFd>(std::move(fd))),
       cookie_(cookie),
-      peer_cookie_(peer_cookie) {}
+      peer_cookie_(peer_cookie) {
+  PlainSocket(fd_->fd.get());
+}
 
 Channel::~Channel() = default;
 
@@ -295,7 +297,10 @@ Result Channel::Receive(std::vector<InFrame>* frames) {
 }
 
 Result Channel::ReceiveSome(std::vector<InFrame>* frames) {
-  while (frames->empty()) {
+  // A peer may go on for ever without a message; whoever polls comes again.
+  constexpr int kMostRounds = 256;
+  for (int round = 0; frames->empty(); ++round) {
+    if (round == kMostRounds) return Result::kShouldWait;
     if (parser_.body_missing() >= kSmall) {
       const Result result = ReceiveBody(frames);
       if (result != Result::kOk) return result;
@@ -348,6 +353,17 @@ void Channel::SetInterestLocked(uint32_t events, IoHandler* handler) {
   interest_ = events;
 }
 
+void Channel::RetryLaterLocked(IoHandler* handler) {
+  if (retrying_) return;
+  retrying_ = true;
+  IoThread::Get().After(kRetry, Ref<IoHandler>(handler));
+}
+
+void Channel::OnRetry() {
+  std::lock_guard<std::mutex> lock(poll_mutex_);
+  retrying_ = false;
+}
+
 void Channel::Retire() {
   std::lock_guard<std::mutex> lock(poll_mutex_);
   SetInterestLocked(0, nullptr);
@@ -369,14 +385,21 @@ void Channel::OnOwnerClosed() {
   }
   // The other side reads on, but need not write any more.
   shutdown(fd(), SHUT_RD);
+  retrying_ = false;  // if it is, then for the owner that was
+  WaitToSendLocked();
+}
+
+void Channel::WaitToSendLocked() {
   if (is_refused()) {
-    IoThread::Get().After(kRetry, Ref<IoHandler>(this));
+    SetInterestLocked(0, nullptr);
+    RetryLaterLocked(this);
   } else {
     SetInterestLocked(EPOLLOUT, this);
   }
 }
 
-void Channel::OnIo(uint32_t /*events*/) {
+void Channel::OnIo(uint32_t events) {
+  if (events == 0) OnRetry();
   Result result;
   {
     Guard guard(send_mutex_);
@@ -386,11 +409,8 @@ void Channel::OnIo(uint32_t /*events*/) {
   if (result != Result::kShouldWait) {
     SetInterestLocked(0, nullptr);
     retired_ = true;
-  } else if (is_refused()) {
-    SetInterestLocked(0, nullptr);
-    IoThread::Get().After(kRetry, Ref<IoHandler>(this));
   } else {
-    SetInterestLocked(EPOLLOUT, this);
+    WaitToSendLocked();
   }
 }
 

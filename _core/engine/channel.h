@@ -76,6 +76,9 @@ class Channel : public IoHandler {
   std::mutex& poll_mutex() { return poll_mutex_; }
   // Events for `handler` until it is 0. Not after `Retire`.
   void SetInterestLocked(uint32_t events, IoHandler* handler);
+  // `handler` hears once in a while, however often this is asked for; see is_refused.
+  void RetryLaterLocked(IoHandler* handler);
+  void OnRetry();
   // The end is no longer its owner's: it has no interest any more.
   void Retire();
 
@@ -85,6 +88,7 @@ class Channel : public IoHandler {
   size_t Unsent() const override { return unsent(); }
 
  private:
+  void WaitToSendLocked();
   Result SendFront();
   Result SendSmall();
   Result SendSome(const OutFrame& frame, size_t* taken);
@@ -110,6 +114,7 @@ class Channel : public IoHandler {
   uint64_t registration_ = 0;         // poll_mutex_, as all below; 0: none
   uint32_t interest_ = 0;
   bool retired_ = false;
+  bool retrying_ = false;
   LiveCounter<Kind::kChannel> counter_;
 };
 

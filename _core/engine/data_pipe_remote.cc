@@ -142,7 +142,7 @@ void DataPipeEnd::LookForNews(short events) {
 
 void DataPipeEnd::OnIo(uint32_t events) {
   // epoll's events have poll's numbers.
-  LookForNews(static_cast<short>(events));
+  LookForNews(events == 0 ? kNotPolled : static_cast<short>(events));
   OnObserversChanged();
 }
 
@@ -283,9 +283,8 @@ Ref<Dispatcher> UnpackDataPipeEnd(HandleType type, BundleReader* reader) {
     ScopedFd memory;
     if (!reader->Descriptor(&memory)) return nullptr;
     const size_t ring_bytes = DataPipe::RingBytes(capacity);
-    const int seals = fcntl(memory.get(), F_GET_SEALS);
     struct stat info;
-    if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(memory.get(), &info) != 0 ||
+    if (!IsSealedMemory(memory.get()) || fstat(memory.get(), &info) != 0 ||
         static_cast<uint64_t>(info.st_size) < ring_bytes + PageSize() ||
         Mapping::MapTwice(memory.get(), ring_bytes, &pipe->ring) != Result::kOk) {
       return nullptr;

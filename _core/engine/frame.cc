@@ -43,7 +43,13 @@ FrameHeader MakeHeader(uint64_t meta_bytes, uint64_t payload_bytes) {
 
 bool FrameParser::BeginBody() {
   if (!frame_.header.IsValid()) return false;
-  frame_.meta.resize(frame_.header.inline_meta());
+  announced_ += frame_.header.descriptors;
+  if (announced_ != descriptors_.size()) return false;
+  // Memory that is only promised: it takes space as the bytes arrive.
+  if (const uint64_t nbytes = frame_.header.inline_meta()) {
+    frame_.meta = Payload::Allocate(nbytes);
+    if (!frame_.meta) return false;
+  }
   if (const uint64_t nbytes = frame_.header.inline_payload()) {
     frame_.payload = Payload::Allocate(nbytes);
     if (!frame_.payload) return false;
@@ -57,6 +63,7 @@ bool FrameParser::FinishIfWhole(std::vector<InFrame>* frames) {
   if (frame_.header.type == FrameType::kDescriptors) return descriptors_.size() <= kMaxMessageHandles * 2;
   frame_.descriptors = std::move(descriptors_);
   descriptors_.clear();
+  announced_ = 0;
   frames->push_back(std::move(frame_));
   frame_ = InFrame();
   return true;
@@ -64,14 +71,14 @@ bool FrameParser::FinishIfWhole(std::vector<InFrame>* frames) {
 
 uint8_t* FrameParser::body_target() {
   const size_t done = have_ - kHeader;
-  if (done < frame_.meta.size()) return frame_.meta.data() + done;
-  return frame_.payload->data() + (done - frame_.meta.size());
+  const size_t meta = frame_.header.inline_meta();
+  return done < meta ? frame_.meta->data() + done : frame_.payload->data() + (done - meta);
 }
 
 size_t FrameParser::body_missing() const {
   if (have_ < kHeader) return 0;
   const size_t done = have_ - kHeader;
-  const size_t meta = frame_.meta.size();
+  const size_t meta = frame_.header.inline_meta();
   return done < meta ? meta - done : meta + frame_.header.inline_payload() - done;
 }
 
@@ -144,14 +151,29 @@ void FrameParser::TakeBegun(std::vector<uint8_t>* bytes, std::vector<ScopedFd>* 
     const auto* const header = reinterpret_cast<const uint8_t*>(&frame_.header);
     bytes->assign(header, header + std::min(have_, kHeader));
     const size_t body = have_ > kHeader ? have_ - kHeader : 0;
-    const size_t meta = std::min(body, frame_.meta.size());
-    bytes->insert(bytes->end(), frame_.meta.begin(), frame_.meta.begin() + meta);
+    const size_t meta = body > 0 ? std::min<size_t>(body, frame_.header.inline_meta()) : 0;
+    if (meta > 0) bytes->insert(bytes->end(), frame_.meta->data(), frame_.meta->data() + meta);
     if (body > meta) {
       bytes->insert(bytes->end(), frame_.payload->data(), frame_.payload->data() + (body - meta));
     }
   }
   have_ = 0;
+  announced_ = 0;
   frame_ = InFrame();
+}
+
+bool FrameParser::GiveBegun(const std::vector<uint8_t>& bytes,
+                            std::vector<ScopedFd> descriptors) {
+  announced_ = descriptors.size();
+  descriptors_ = std::move(descriptors);
+  if (bytes.size() >= kHeader) {
+    FrameHeader header;
+    memcpy(&header, bytes.data(), kHeader);
+    if (header.descriptors > announced_) return false;
+    announced_ -= header.descriptors;  // it is announced again just now
+  }
+  std::vector<InFrame> whole;
+  return Feed(bytes.data(), bytes.size(), &whole) && whole.empty();
 }
 
 }  // namespace mojo_seq

@@ -66,7 +66,7 @@ struct OutFrame {
 // Received whole, with all its descriptors.
 struct InFrame {
   FrameHeader header;
-  std::vector<uint8_t> meta;
+  Ref<Payload> meta;  // null: none, or in memory
   Ref<Payload> payload;
   std::vector<ScopedFd> descriptors;
 };
@@ -84,11 +84,14 @@ class FrameParser {
   // How many bytes of `data` come before the first header with descriptors, and how many those
   // are. False: there is none, and nothing has changed.
   bool FindDescriptors(const uint8_t* data, size_t nbytes, size_t* before, size_t* count) const;
+  // Those that came with the header that is fed next.
   void AddDescriptors(std::vector<ScopedFd> descriptors);
 
   // A frame that has begun. What was received of it, so that another process can go on.
   bool IsInside() const { return have_ > 0 || !descriptors_.empty(); }
   void TakeBegun(std::vector<uint8_t>* bytes, std::vector<ScopedFd>* descriptors);
+  // What another process has taken so. False: that is not the beginning of a frame.
+  bool GiveBegun(const std::vector<uint8_t>& bytes, std::vector<ScopedFd> descriptors);
 
  private:
   bool BeginBody();
@@ -98,6 +101,7 @@ class FrameParser {
   InFrame frame_;     // its header is valid once have_ reaches the header's size
   size_t have_ = 0;   // bytes of the frame so far
   std::vector<ScopedFd> descriptors_;
+  size_t announced_ = 0;  // how many descriptors the headers so far spoke of
 };
 
 }  // namespace mojo_seq

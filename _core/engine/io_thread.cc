@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
 #include <unordered_set>
 
 #include "notification.h"
@@ -68,19 +69,26 @@ void IoThread::StartLocked() {
   sigset_t old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  thread_ = std::thread([this] { Run(); });
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (const std::system_error&) {
+    // No more threads for now: the next who needs it tries again.
+  }
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
 }
 
 uint64_t IoThread::Add(int fd, uint32_t events, Ref<IoHandler> handler) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   const uint64_t registration = ++last_registration_;
-  handlers_.emplace(registration, std::move(handler));
   epoll_event event{};
   event.events = events;
   event.data.u64 = registration;
-  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+  const bool added = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+  Ref<IoHandler> later = added ? nullptr : handler;
+  handlers_.emplace(registration, std::move(handler));
   StartLocked();
+  lock.unlock();
+  if (later) After(kRetry, std::move(later));  // the kernel has no room for it: look by the clock
   return registration;
 }
 

@@ -284,6 +284,7 @@ void MessagePipeEndpoint::OnIo(uint32_t events) {
     remote = channel_;
   }
   if (!remote) return;
+  if (events == 0) remote->OnRetry();
   if (remote->unsent() > 0) {
     Result result;
     {
@@ -293,7 +294,7 @@ void MessagePipeEndpoint::OnIo(uint32_t events) {
     if (result == Result::kFailedPrecondition) OnSent(remote.get(), result);
   }
   // epoll's events have poll's numbers.
-  if (events & ~uint32_t{EPOLLOUT}) LookForNews(static_cast<short>(events));
+  if (events != EPOLLOUT) LookForNews(events == 0 ? kNotPolled : static_cast<short>(events));
   UpdateInterest();
 }
 
@@ -316,7 +317,7 @@ void MessagePipeEndpoint::UpdateInterest() {
   }
   if (remote->unsent() > 0) {
     if (remote->is_refused()) {
-      IoThread::Get().After(kRetry, Ref<IoHandler>(this));
+      remote->RetryLaterLocked(this);
     } else {
       events |= EPOLLOUT;
     }

@@ -173,9 +173,7 @@ Ref<Dispatcher> MessagePipeEndpoint::Unpack(BundleReader* reader) {
       !reader->Descriptors(&descriptors, count)) {
     return nullptr;
   }
-  std::vector<InFrame> whole;
-  channel->parser().AddDescriptors(std::move(descriptors));
-  if (!channel->parser().Feed(bytes.data(), bytes.size(), &whole) || !whole.empty()) return nullptr;
+  if (!channel->parser().GiveBegun(bytes, std::move(descriptors))) return nullptr;
   endpoint->hung_up_ = (flags & kHungUp) != 0;
   endpoint->channel_ = std::move(channel);
   return endpoint;

@@ -28,7 +28,9 @@ std::vector<OutFrame> ToFrames(InFrame in) {
   }
   add(in.header, in.descriptors.size() - next);
   OutFrame& last = frames.back();
-  last.head.insert(last.head.end(), in.meta.begin(), in.meta.end());
+  if (in.meta) {
+    last.head.insert(last.head.end(), in.meta->data(), in.meta->data() + in.meta->capacity());
+  }
   last.payload = std::move(in.payload);
   last.payload_bytes = in.header.inline_payload();
   return frames;
@@ -47,8 +49,9 @@ class Side : public IoHandler {
     if (channel_->Send(std::move(frames)) == Result::kFailedPrecondition) over_ = true;
   }
 
-  void OnIo(uint32_t /*events*/) override {
+  void OnIo(uint32_t events) override {
     const Ref<Side> self(this);
+    if (events == 0) channel_->OnRetry();
     if (!twin_) return;
     Flush();
     twin_->Flush();
@@ -104,8 +107,8 @@ class Side : public IoHandler {
         events |= EPOLLOUT;
       }
     }
-    if (later) IoThread::Get().After(kRetry, Ref<IoHandler>(this));
     std::lock_guard<std::mutex> lock(channel_->poll_mutex());
+    if (later) channel_->RetryLaterLocked(this);
     channel_->SetInterestLocked(events, this);
   }
 

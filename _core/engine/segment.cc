@@ -152,16 +152,16 @@ Segment* Segment::Of(const Message& message) {
 
 bool Segment::Receive(ScopedFd fd, size_t nbytes, Ref<Payload>* payload) {
   struct stat info;
-  if (fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_size < 0) return false;
+  if (!IsSealedMemory(fd.get()) || fstat(fd.get(), &info) != 0 || info.st_size < 0) return false;
   const size_t whole = static_cast<size_t>(info.st_size);
   if (whole < PageSize() || whole - PageSize() < nbytes) return false;
-  const int seals = fcntl(fd.get(), F_GET_SEALS);
-  if (seals < 0 || !(seals & F_SEAL_SHRINK)) return false;
   Memory memory = Received().Take(info.st_dev, info.st_ino);
   if (memory && memory->nbytes <= whole && memory->capacity() >= nbytes) {
     memory->fd = MakeRef<SharedFd>(std::move(fd));
   } else {
-    memory = Map(std::move(fd), whole, true);
+    // All pages at once, where the sender has filled them: nobody makes us fill them instead.
+    const bool filled = static_cast<uint64_t>(info.st_blocks) * 512 >= whole;
+    memory = Map(std::move(fd), whole, filled);
   }
   if (!memory) return false;
   uint8_t* const data = memory->data();

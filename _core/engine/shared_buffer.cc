@@ -90,9 +90,7 @@ Result SharedBuffer::Unwrap(HandleValue value, SharedBufferInfo* info) {
 
 bool SharedBuffer::IsSealed() const {
   Lock lock(this);
-  if (!fd_) return true;
-  const int seals = fcntl(fd_->fd.get(), F_GET_SEALS);
-  return seals >= 0 && (seals & F_SEAL_SHRINK);
+  return !fd_ || IsSealedMemory(fd_->fd.get());
 }
 
 void SharedBuffer::Pack(BundleWriter* writer) {
@@ -114,8 +112,7 @@ Ref<Dispatcher> SharedBuffer::Unpack(BundleReader* reader) {
     return nullptr;
   }
   // Memory that shrinks under a mapping kills whoever touches it.
-  const int seals = fcntl(fd.get(), F_GET_SEALS);
-  if (seals < 0 || !(seals & F_SEAL_SHRINK)) return nullptr;
+  if (!IsSealedMemory(fd.get())) return nullptr;
   info.fd = fd.get();
   info.nbytes = nbytes;
   info.read_only = read_only != 0;

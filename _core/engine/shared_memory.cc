@@ -55,6 +55,11 @@ Result CheckSharedMemory(int fd, size_t nbytes, bool read_only) {
   return Result::kOk;
 }
 
+bool IsSealedMemory(int fd) {
+  const int seals = fcntl(fd, F_GET_SEALS);
+  return seals >= 0 && (seals & F_SEAL_SHRINK);
+}
+
 Result ReopenReadOnly(int fd, ScopedFd* read_only) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);

@@ -25,6 +25,10 @@ Result CreateSharedMemory(size_t nbytes, ScopedFd* fd);
 // there kills the process that touches it.
 Result CheckSharedMemory(int fd, size_t nbytes, bool read_only);
 
+// True for memory that nobody can shrink. To be asked first of a descriptor that somebody sent: it
+// never waits, as other questions do if there is a slow file system behind it.
+bool IsSealedMemory(int fd);
+
 // A new descriptor of the same memory that cannot be written or mapped writable.
 Result ReopenReadOnly(int fd, ScopedFd* read_only);
 

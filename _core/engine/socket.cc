@@ -54,6 +54,17 @@ bool IsConnectedSocket(int fd) {
   return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
 }
 
+void PlainSocket(int fd) {
+  const auto set = [fd](int option, int value) {
+    // An option that this kernel does not know cannot be set either.
+    setsockopt(fd, SOL_SOCKET, option, &value, sizeof value);
+  };
+  set(SO_OOBINLINE, 1);  // a byte out of band would be something to poll for and never to read
+  set(SO_PEEK_OFF, -1);
+  set(SO_PASSCRED, 0);
+  set(SO_PASSSEC, 0);
+}
+
 uint64_t SocketCookie(int fd) {
   uint64_t cookie = 0;
   socklen_t size = sizeof cookie;

@@ -16,6 +16,10 @@ Result CreateSocketPair(ScopedFd* a, ScopedFd* b);
 // True for a connected Unix stream socket, which is what every end of a pipe must be.
 bool IsConnectedSocket(int fd);
 
+// Undoes what others may have set on a socket that we are given, and what would let a peer send
+// bytes beside the stream.
+void PlainSocket(int fd);
+
 // The kernel's own number of a socket, the same for all its descriptors in all processes; 0 if it
 // has none. By these the two ends of a pipe find each other when they meet in one process.
 uint64_t SocketCookie(int fd);

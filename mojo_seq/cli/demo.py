@@ -92,6 +92,8 @@ class Demo:
         self._progress = progress
         self._loop = RunLoop()
         self._loop.task_runner.exception_handler = self._on_failure
+        self._results, self._listener = create_message_pipe()
+        self._reader: Reader | None = None
         self._cancelled = False
         self._failure: BaseException | None = None
 
@@ -99,24 +101,26 @@ class Demo:
         """Return when all files are done, or soon after Ctrl-C."""
         previous = signal.signal(signal.SIGINT, self._on_ctrl_c)
         try:
-            with ThreadPool(self._workers.count + 2, name="demo") as pool:
-                self._loop.task_runner.post_task(self._start, pool)
-                self._loop.run()
-                self._ledger.finish(interrupted=self._cancelled)
+            with self._results, self._listener:
+                with ThreadPool(self._workers.count + 2, name="demo") as pool:
+                    self._loop.task_runner.post_task(self._start, pool)
+                    self._loop.run()
+                    self._ledger.finish(interrupted=self._cancelled)
+                if self._reader is not None:
+                    self._reader.close()
+                self._workers.close()
         finally:
-            self._workers.close()
             signal.signal(signal.SIGINT, previous)
         if self._failure is not None:
             raise self._failure
 
     def _start(self, pool: ThreadPool) -> None:
-        self._results, listener = create_message_pipe()
         self._watcher = SimpleWatcher()
         self._watcher.watch(self._results, Signals.READABLE, self._on_results)
         make_runner = partial(self._make_runner, pool)
         pipes = self._workers.start(make_runner)
         self._reading = make_runner()
-        self._reading.post_task(self._host_reader, pipes, listener)
+        self._reading.post_task(self._host_reader, pipes)
         make_runner().post_task_and_reply(
             partial(survey, self._paths, self._is_cancelled), self._progress.set_total
         )
@@ -128,8 +132,8 @@ class Demo:
         runner.exception_handler = self._on_failure
         return runner
 
-    def _host_reader(self, pipes: list[MessagePipeHandle], listener: MessagePipeHandle) -> None:
-        self._reader = Reader(self._paths, pipes, listener, self._is_cancelled)
+    def _host_reader(self, pipes: list[MessagePipeHandle]) -> None:
+        self._reader = Reader(self._paths, pipes, self._listener, self._is_cancelled)
 
     def _on_results(self, result: Result, _state: SignalsState) -> None:
         if result is not Result.OK:  # the reader has closed its end, after the last message
@@ -163,9 +167,10 @@ class Demo:
 
     def _on_ctrl_c(self, _signal: int, _frame: FrameType | None) -> None:
         if self._cancelled:  # pressed again: something does not come back from a read
+            self._workers.kill()
             os._exit(130)
         self._cancelled = True  # the reader looks at it before every file
         self._loop.task_runner.post_task(self._wake_reader)  # it may wait for its workers
 
     def _wake_reader(self) -> None:
-        self._reading.post_task(lambda: self._reader.on_step())
+        self._reading.post_task(lambda: self._reader and self._reader.on_step())

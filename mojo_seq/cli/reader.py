@@ -109,9 +109,13 @@ class Reader:
     def on_step(self) -> None:
         """End if there is nothing more to do. To be called when something may have changed."""
         if self._cancelled() or (self.exhausted and all(lane.is_idle for lane in self._lanes)):
-            for lane in self._lanes:
-                lane.close()
-            self._listener.close()
+            self.close()
+
+    def close(self) -> None:
+        """Give up everything; harmless when repeated."""
+        for lane in self._lanes:
+            lane.close()
+        self._listener.close()
 
     def _report(self, problem: Problem) -> None:
         self._send({"problem": problem._asdict()})

@@ -44,6 +44,10 @@ class Workers(ABC):
     def close(self) -> None:
         """End those that are left. To be called when the pool is no more, whatever was started."""
 
+    @abstractmethod
+    def kill(self) -> None:
+        """End what would outlive this process. Can be called in a signal handler."""
+
 
 class WorkerSequences(Workers):
     """On sequences of this process."""
@@ -67,6 +71,9 @@ class WorkerSequences(Workers):
     def close(self) -> None:
         for worker in self._hosted:
             worker.close()  # one that was busy when the pool was left has not been told of the end
+
+    def kill(self) -> None:
+        """There is nothing."""
 
 
 class WorkerProcesses(Workers):
@@ -98,6 +105,10 @@ class WorkerProcesses(Workers):
         end = time.monotonic() + GRACE_PERIOD
         for child in self._children:
             _end(child, end - time.monotonic())
+
+    def kill(self) -> None:
+        for child in self._children:  # they end with us, but not those that somebody has stopped
+            child.kill()
 
 
 def _end(child: ChildProcess, timeout: float) -> None:

@@ -6,6 +6,7 @@ import atexit
 import os
 import threading
 
+from mojo_seq import _core
 from mojo_seq.process.log_reader import LogReader
 from mojo_seq.sequence import RunLoop, SequencedTaskRunner
 
@@ -34,13 +35,16 @@ class ChildSupervisor:
         """Reads from now on.
 
         Raises:
-            RuntimeError: no thread can be started.
+            ResourceExhaustedError: no thread can be started.
         """
         with self._lock:
             if self._loop is None:
                 loop = RunLoop()
                 thread = threading.Thread(target=loop.run, name="mojo_seq-children", daemon=True)
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    raise _core.ResourceExhaustedError(f"no thread to be had: {error}") from error
                 self._loop, self._thread = loop, thread
             self._readers.add(reader)
             self._loop.task_runner.post_task(reader.watch, self._on_end)

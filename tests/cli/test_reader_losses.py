@@ -1,4 +1,4 @@
-"""mojo_seq.cli.reader and lane: workers can die at any moment, and no file is lost, or done twice."""
+"""mojo_seq.cli.reader and lane: whenever workers die, no file is lost, and none done twice."""
 
 from __future__ import annotations
 

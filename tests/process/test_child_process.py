@@ -213,11 +213,12 @@ def test_the_periods_are_those_of_the_contract() -> None:
     assert child_process._GRACE_PERIOD == 5.0
 
 
-def test_leaving_by_an_exception_is_the_same() -> None:
+def test_leaving_by_an_exception_is_the_same(read: Read) -> None:
     with (
         pytest.raises(ZeroDivisionError),
         spawn_process(spawn_targets.until_closed) as child,
     ):
+        read(child.pipe)
         raise ZeroDivisionError
     assert child.exitcode == 0
 
@@ -230,7 +231,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     with spawn_process(spawn_targets.ignore_everything) as child:
         wait(child.pipe, Signals.READABLE)
-        threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
+        threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT]).start()
 except KeyboardInterrupt:
     print(child.exitcode, os.path.exists(f"/proc/{child.pid}"))
 """
@@ -240,12 +241,12 @@ except KeyboardInterrupt:
 
 def test_ctrl_c_ends_a_wait(tmp_path: Path) -> None:
     code = """
-import signal, spawn_targets, threading
+import os, signal, spawn_targets, threading
 from mojo_seq import *
 signal.signal(signal.SIGINT, signal.default_int_handler)
 with spawn_process(spawn_targets.until_closed) as child:
     wait(child.pipe, Signals.READABLE)
-    timer = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
+    timer = threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT])
     timer.start()
     try:
         child.wait()

@@ -75,7 +75,7 @@ class Finished(NamedTuple):
 
 
 class DemoUnderWay:
-    """``python -m mojo_seq demo --processes N``: it has started its workers. Ends with the block."""
+    """``python -m mojo_seq demo --processes N``, from the moment on at which all have started."""
 
     def __init__(self, processes: int, *arguments: str | Path) -> None:
         command = [sys.executable, "-W", "error", "-m", "mojo_seq", "demo"]

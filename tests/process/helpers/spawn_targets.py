@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import signal
@@ -86,6 +87,27 @@ def open_parcel(pipe: MessagePipeHandle, parcel: Parcel) -> None:
         os.close(fd)
 
 
+def answer_identity(
+    pipe: MessagePipeHandle, shared: list[str], outer: dict[str, list[str]]
+) -> None:
+    pipe.write(repr(outer["inner"] is shared).encode())
+
+
+def answer_digest(pipe: MessagePipeHandle, data: bytes) -> None:
+    pipe.write(hashlib.sha256(data).digest())
+
+
+def fail_to_arrive() -> None:
+    raise ValueError("not at the destination")
+
+
+class FailsToArrive:
+    """Can be pickled, and not unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return fail_to_arrive, ()
+
+
 def read_all(pipe: MessagePipeHandle, source: MessagePipeHandle) -> None:
     """Passes on what is in `source` until its other end is closed."""
     with source:
@@ -108,7 +130,8 @@ def raise_error(pipe: MessagePipeHandle, error: BaseException) -> None:
 
 
 def die_of(pipe: MessagePipeHandle, number: int) -> None:
-    signal.signal(number, signal.SIG_DFL)
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     threading.Event().wait()
 

@@ -122,9 +122,10 @@ def try_to_read(pipe: MessagePipeHandle) -> Any:
         return type(error).__name__
 
 
-def try_to_write(pipe: MessagePipeHandle, payload: bytes, handles: list[Handle]) -> str:
+def try_to_write(pipe: MessagePipeHandle, nbytes: int, handles: list[Handle]) -> str:
+    """Writes zeros and handles."""
     try:
-        pipe.write(payload, handles)
+        pipe.write(bytes(nbytes), handles)
     except ResourceExhaustedError as error:
         assert all(handle.is_valid for handle in handles)
         return type(error).__name__

@@ -116,3 +116,8 @@ def send_and_close(pipe: MessagePipeHandle, count: int) -> None:
 def write_number_to_each(pipes: list[MessagePipeHandle]) -> None:
     for number, pipe in enumerate(pipes):
         pipe.write(str(number).encode())
+
+
+def count_rest(pipe: MessagePipeHandle, answer: MessagePipeHandle) -> None:
+    """Tells how many messages come until the peer is closed."""
+    answer.write(str(len(receive_rest(pipe))).encode())

@@ -8,6 +8,7 @@ import random
 from mojo_seq import (
     DataPipeConsumerHandle,
     DataPipeProducerHandle,
+    MessagePipeHandle,
     PeerClosedError,
     ShouldWaitError,
     Signals,
@@ -106,3 +107,8 @@ def read_all(consumer: DataPipeConsumerHandle, nbytes: int) -> bytes:
         except ShouldWaitError:
             wait(consumer, R, TIMEOUT)
     return data
+
+
+def fill_up(pipe: MessagePipeHandle, producer: DataPipeProducerHandle) -> None:
+    """Zeros as many as fit; then the process ends."""
+    producer.write(bytes(producer.capacity), all_or_none=True)
