@@ -127,6 +127,8 @@ cdef class MessagePipeHandle(Handle):
         if result == c_Result.kInvalidArgument:
             self._check_open()
             raise InvalidArgumentError("a pipe cannot carry its own peer, also not inside another")
+        if result == c_Result.kNotFound:
+            raise InvalidArgumentError("a platform handle's descriptor is not open any more")
         if result == c_Result.kPermissionDenied:
             raise InvalidArgumentError("shared memory that is not sealed against shrinking cannot "
                                        "leave the process")
@@ -301,7 +303,7 @@ def fuse_message_pipes(a, b):
         right._check_open()
     if result == c_Result.kAborted:
         raise InvalidArgumentError("a pipe would end up inside itself, through unread messages")
-    if result == c_Result.kResourceExhausted or result == c_Result.kPermissionDenied:
+    if result in (c_Result.kResourceExhausted, c_Result.kPermissionDenied, c_Result.kNotFound):
         left._fail_write(result)
     if result != c_Result.kOk:
         fail(result, "the two are ends of one pipe, or one has been written to")

@@ -44,6 +44,11 @@ OutFrame ToFrame(const Message& message, size_t sent) {
 
 bool IsGone(int error) { return error == EPIPE || error == ECONNRESET || error == ENOTCONN; }
 
+// Descriptors in flight are limited, memory is: neither is told by a poll.
+bool IsScarce(int error) {
+  return error == ETOOMANYREFS || error == ENOBUFS || error == ENOMEM;
+}
+
 }  // namespace
 
 Channel::Channel(ScopedFd fd, uint64_t cookie, uint64_t peer_cookie)
@@ -62,9 +67,10 @@ Channel::Guard::Guard(std::mutex& mutex) : mutex_(mutex) {
 // --- sending ---
 
 Result Channel::Refused(int error) {
-  if (IsGone(error)) return Result::kFailedPrecondition;
-  // Descriptors in flight are limited (ETOOMANYREFS), memory is: neither is told by a poll.
-  refused_.store(error != EAGAIN && error != EINTR, std::memory_order_release);
+  // What the kernel will never take ends the pipe like a peer that is gone.
+  const bool full = error == EAGAIN || error == EINTR;
+  if (!full && !IsScarce(error)) return Result::kFailedPrecondition;
+  refused_.store(!full, std::memory_order_release);
   return Result::kShouldWait;
 }
 

@@ -4,6 +4,7 @@
 #include "channel.h"
 #include "data_pipe.h"
 #include "notification.h"
+#include "platform_handle.h"
 #include "shared_buffer.h"
 #include "socket.h"
 
@@ -56,6 +57,9 @@ void Departure::Scan(size_t group, Message* message) {
       case HandleType::kSharedBuffer:
         if (!static_cast<SharedBuffer*>(dispatcher.get())->IsSealed()) unsealed_ = true;
         break;
+      case HandleType::kPlatformHandle:
+        if (!static_cast<PlatformHandle*>(dispatcher.get())->HasDescriptor()) closed_ = true;
+        break;
       default: break;
     }
   }
@@ -71,6 +75,7 @@ Result Departure::Plan(std::vector<Message*> roots) {
     }
   }
   if (!unserialized_.empty()) return Result::kUnimplemented;
+  if (closed_) return Result::kNotFound;
   if (unsealed_) return Result::kPermissionDenied;
   if (!Order()) return Result::kInvalidArgument;
   for (size_t i = 1; i < groups_.size(); ++i) {

@@ -27,6 +27,7 @@ class Departure {
 
   // Changes nothing that can be seen.
   // kUnimplemented: something is not serialized; see `unserialized`.
+  // kNotFound: a platform handle whose descriptor somebody else has closed.
   // kPermissionDenied: a shared buffer whose memory can still shrink under those who map it.
   // kResourceExhausted: no descriptors. kInvalidArgument: a pipe would end up inside itself.
   Result Plan(std::vector<Message*> roots);
@@ -59,6 +60,7 @@ class Departure {
   std::vector<Ref<Dispatcher>> data_pipe_ends_;
   std::vector<void*> unserialized_;
   bool unsealed_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace mojo_seq

@@ -62,8 +62,7 @@ IoThread::IoThread()
 }
 
 void IoThread::StartLocked() {
-  if (thread_.joinable()) return;
-  stopping_ = false;
+  if (thread_.joinable() || stopping_) return;
   // Signals are for the threads of the program.
   sigset_t all;
   sigset_t old;
@@ -227,6 +226,8 @@ void IoThread::Stop() {
   }
   Wake();
   stopped.join();
+  std::lock_guard<std::mutex> lock(mutex_);
+  stopping_ = false;
 }
 
 }  // namespace mojo_seq

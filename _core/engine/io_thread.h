@@ -44,7 +44,7 @@ class IoThread {
   };
   Unsent Flush(Time deadline);
 
-  // Ends the thread. It is started again if somebody needs it.
+  // Ends the thread. It is started again by the next who needs it after that.
   void Stop();
 
  private:

@@ -21,6 +21,11 @@ Result PlatformHandle::Unwrap(HandleValue value, int* fd) {
   return Result::kOk;
 }
 
+bool PlatformHandle::HasDescriptor() const {
+  Lock lock(this);
+  return fcntl(fd_.get(), F_GETFD) >= 0;
+}
+
 void PlatformHandle::Pack(BundleWriter* writer) {
   Lock lock(this);
   writer->Descriptor(MakeRef<SharedFd>(std::move(fd_)));

@@ -15,6 +15,8 @@ class PlatformHandle : public Dispatcher {
   // The handle ends and the caller owns the descriptor.
   Result Unwrap(HandleValue value, int* fd);
 
+  // False: the descriptor was closed by somebody who does not own it.
+  bool HasDescriptor() const;
   void Pack(BundleWriter* writer) override;
   static Ref<Dispatcher> Unpack(BundleReader* reader);
 

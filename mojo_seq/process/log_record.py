@@ -39,9 +39,7 @@ def encode(record: logging.LogRecord) -> bytes:
     except (pickle.PicklingError, RecursionError):
         fields["msg"] = record.getMessage()
         fields["args"] = None
-    return _dumps(
-        {name: value if _is_plain(value) else repr(value) for name, value in fields.items()}
-    )
+    return _dumps({name: _made_plain(value) for name, value in fields.items()})
 
 
 def decode(payload: bytes) -> logging.LogRecord:
@@ -70,9 +68,16 @@ def _dumps(value: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _is_plain(value: object) -> bool:
+def _made_plain(value: object) -> object:
     try:
         _dumps({"": value})
     except (pickle.PicklingError, RecursionError):
-        return False
-    return True
+        return _text(value)
+    return value
+
+
+def _text(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # what a record carries beside its text must not cost the record
+        return f"<{type(value).__name__} without a text: {type(error).__name__}>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import os
 import signal
@@ -241,6 +242,11 @@ def log_everything(pipe: MessagePipeHandle) -> None:
     logger.critical("with a stack", stack_info=True)
 
 
+def log_and_wait(pipe: MessagePipeHandle, name: str) -> None:
+    logging.getLogger(name).warning("early")
+    wait(pipe, Signals.PEER_CLOSED)
+
+
 def log_many(pipe: MessagePipeHandle, count: int) -> None:
     logger = logging.getLogger("many")
     for number in range(count):
@@ -326,6 +332,29 @@ def busy(pipe: MessagePipeHandle, folder: str) -> None:
     note_pid(folder)
     while True:
         pass
+
+
+def note_and_block(pipe: MessagePipeHandle, folder: str) -> None:
+    """Waits for what never comes."""
+    note_pid(folder)
+    pipe.write(b"ready")
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+
+
+def note_and_stop_python(pipe: MessagePipeHandle, folder: str) -> None:
+    """Never gives up the interpreter's lock: the call is one, and has no end."""
+    note_pid(folder)
+    pipe.write(b"ready")
+    sum(itertools.repeat(1))
+
+
+def ignore_everything_and_note(pipe: MessagePipeHandle, folder: str) -> None:
+    note_pid(folder)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    ignore_everything(pipe)
 
 
 def note_pid(folder: str) -> None:

@@ -121,3 +121,15 @@ def write_number_to_each(pipes: list[MessagePipeHandle]) -> None:
 def count_rest(pipe: MessagePipeHandle, answer: MessagePipeHandle) -> None:
     """Tells how many messages come until the peer is closed."""
     answer.write(str(len(receive_rest(pipe))).encode())
+
+
+def count_round_trips(
+    pipe: MessagePipeHandle, caller: MessagePipeHandle, count: int
+) -> None:
+    """When the caller says so: to somebody who echoes, and back. Then the caller is told."""
+    assert receive(caller) == b"go"
+    for number in range(count):
+        pipe.write(str(number).encode())
+        assert receive(pipe) == str(number).encode()
+    pipe.close()
+    caller.write(f"{count} round trips".encode())
