@@ -60,7 +60,7 @@ DataPipeProducer::DataPipeProducer(Ref<DataPipe> pipe)
 
 SignalsState DataPipeProducer::StateLocked() const {
   if (!pipe_->consumer_open()) return {kSignalPeerClosed, kSignalPeerClosed};
-  const Signals remote = pipe_->link ? kSignalPeerRemote : kSignalNone;
+  const Signals remote = pipe_->is_remote() ? kSignalPeerRemote : kSignalNone;
   const bool writable = window_ == 0 && pipe_->free_space() > 0;
   return {remote | (writable ? kSignalWritable : kSignalNone),
           kSignalWritable | kSignalPeerClosed | kSignalPeerRemote};
@@ -186,7 +186,7 @@ SignalsState DataPipeConsumer::StateLocked() const {
   const Signals seeable = (data ? kSignalReadable : 0) | (unseen ? kSignalNewDataReadable : 0);
   const Signals satisfied = window_ == 0 ? seeable : 0;
   if (!pipe_->producer_open()) return {satisfied | kSignalPeerClosed, seeable | kSignalPeerClosed};
-  return {satisfied | (pipe_->link ? kSignalPeerRemote : kSignalNone),
+  return {satisfied | (pipe_->is_remote() ? kSignalPeerRemote : kSignalNone),
           kSignalReadable | kSignalNewDataReadable | kSignalPeerClosed | kSignalPeerRemote};
 }
 

@@ -32,6 +32,7 @@ struct DataPipe : public RefCounted {
     return (capacity + PageSize() - 1) / PageSize() * PageSize();
   }
 
+  bool is_remote() const { return link && !link->is_near(); }
   bool producer_open() const { return producer || link; }
   bool consumer_open() const { return consumer || link; }
   size_t available() const { return static_cast<size_t>(written - consumed); }

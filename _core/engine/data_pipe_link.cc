@@ -4,13 +4,64 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <unordered_map>
+
 #include "io_thread.h"
 #include "socket.h"
 
 namespace mojo_seq {
 
-DataPipeLink::DataPipeLink(ScopedFd socket, Ref<Mapping> page)
-    : socket_(MakeRef<SharedFd>(std::move(socket))), page_(std::move(page)) {}
+namespace {
+
+// The links of this process by their sockets. An entry goes before its link does.
+struct Meeting {
+  std::mutex mutex;
+  std::unordered_map<uint64_t, DataPipeLink*> links;  // mutex
+};
+
+Meeting& TheMeeting() {
+  static ForkLocal<Meeting> meeting;
+  return meeting.Get();
+}
+
+}  // namespace
+
+DataPipeLink::DataPipeLink(ScopedFd socket, uint64_t cookie, uint64_t peer_cookie,
+                           Ref<Mapping> page)
+    : socket_(MakeRef<SharedFd>(std::move(socket))),
+      cookie_(cookie),
+      peer_cookie_(peer_cookie),
+      page_(std::move(page)) {
+  PlainSocket(fd());
+}
+
+void DataPipeLink::Attend() {
+  if (cookie_ == 0) return;
+  {
+    Meeting& meeting = TheMeeting();
+    std::lock_guard<std::mutex> lock(meeting.mutex);
+    meeting.links[cookie_] = this;
+    auto it = meeting.links.find(peer_cookie_);
+    if (it == meeting.links.end() || it->second->peer_cookie_ != cookie_) return;
+    near_.store(true, std::memory_order_relaxed);
+    it->second->near_.store(true, std::memory_order_relaxed);
+  }
+  Wake();
+}
+
+void DataPipeLink::Absent() {
+  {
+    Meeting& meeting = TheMeeting();
+    std::lock_guard<std::mutex> lock(meeting.mutex);
+    auto it = meeting.links.find(cookie_);
+    if (it == meeting.links.end() || it->second != this) return;
+    meeting.links.erase(it);
+    if (!near_.exchange(false, std::memory_order_relaxed)) return;
+    it = meeting.links.find(peer_cookie_);
+    if (it != meeting.links.end()) it->second->near_.store(false, std::memory_order_relaxed);
+  }
+  Wake();
+}
 
 // Whoever gives it up holds no lock any more. Those who still poll the socket wake up.
 DataPipeLink::~DataPipeLink() {
@@ -44,6 +95,7 @@ void DataPipeLink::SetInterestLocked(bool wanted, IoHandler* handler) {
 }
 
 void DataPipeLink::End(bool closed) {
+  Absent();
   std::lock_guard<std::mutex> lock(poll_mutex_);
   if (registration_ != 0) IoThread::Get().Remove(registration_, fd());
   registration_ = 0;

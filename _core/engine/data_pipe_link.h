@@ -30,12 +30,19 @@ struct DataPipeCursors {
 // Wake() rings the doorbell, so it is done like the waking of a thread: with no lock held.
 class DataPipeLink : public Waker {
  public:
-  DataPipeLink(ScopedFd socket, Ref<Mapping> page);
+  // The cookies of this socket and the other; see SocketCookie.
+  DataPipeLink(ScopedFd socket, uint64_t cookie, uint64_t peer_cookie, Ref<Mapping> page);
   ~DataPipeLink() override;
 
   Ref<SharedFd> socket() const { return socket_; }
   int fd() const { return socket_->fd.get(); }
   DataPipeCursors& cursors() { return *reinterpret_cast<DataPipeCursors*>(page_->data()); }
+
+  uint64_t peer_cookie() const { return peer_cookie_; }
+  // True while the other end is in this process, too. Then they go on as they are, but neither is
+  // remote. A change is told like everything else: by the doorbell.
+  bool is_near() const { return near_.load(std::memory_order_relaxed); }
+  void Attend();
 
   void Wake() override;
   // Takes what rang; true if the other side is gone.
@@ -49,8 +56,12 @@ class DataPipeLink : public Waker {
 
  private:
   void End(bool closed);
+  void Absent();
 
   const Ref<SharedFd> socket_;
+  const uint64_t cookie_;
+  const uint64_t peer_cookie_;
+  std::atomic<bool> near_{false};  // written under the mutex of the meeting
   const Ref<Mapping> page_;
   std::mutex poll_mutex_;
   uint64_t registration_ = 0;  // poll_mutex_; 0: none

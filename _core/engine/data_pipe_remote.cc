@@ -137,7 +137,8 @@ void DataPipeEnd::LookForNews(short events) {
   if (pipe_->link.get() != link.get()) return;
   const bool news = pipe_->Sync();
   if (gone) pipe_->link = nullptr;
-  if (news || gone) NotifyLocked();
+  // Also without news: the other end may have come here or left.
+  if (news || gone || (events & POLLIN)) NotifyLocked();
 }
 
 void DataPipeEnd::OnIo(uint32_t events) {
@@ -207,6 +208,8 @@ void DataPipeEnd::Pack(BundleWriter* writer) {
   Garbage garbage;
   uint64_t written;
   uint64_t consumed;
+  uint64_t peer_cookie = 0;
+  Ref<DataPipeLink> staying_link;
   {
     Lock lock(this);
     SyncLocked();
@@ -216,7 +219,11 @@ void DataPipeEnd::Pack(BundleWriter* writer) {
     memory = pipe_->fd;
     if (other) {
       // They were together; now there is a link between them.
-      pipe_->link = MakeRef<DataPipeLink>(std::move(prepared.staying), std::move(prepared.page));
+      const uint64_t cookie = SocketCookie(prepared.staying.get());
+      peer_cookie = cookie;
+      pipe_->link = MakeRef<DataPipeLink>(std::move(prepared.staying), cookie,
+                                          SocketCookie(prepared.leaving.get()),
+                                          std::move(prepared.page));
       DataPipeCursors& cursors = pipe_->link->cursors();
       cursors.written.store(pipe_->written, std::memory_order_relaxed);
       cursors.consumed.store(pipe_->consumed, std::memory_order_relaxed);
@@ -228,9 +235,11 @@ void DataPipeEnd::Pack(BundleWriter* writer) {
       cursors.consumer_waits.store(0, std::memory_order_relaxed);
       socket = MakeRef<SharedFd>(std::move(prepared.leaving));
       staying = Ref<DataPipeEnd>(other);
+      staying_link = pipe_->link;
     } else if (pipe_->link) {
       left = std::move(pipe_->link);
       socket = left->socket();
+      peer_cookie = left->peer_cookie();
     }
     written = pipe_->written;
     consumed = pipe_->consumed;
@@ -250,6 +259,7 @@ void DataPipeEnd::Pack(BundleWriter* writer) {
     }
   }
   if (left) left->Leave();
+  if (staying_link) staying_link->Attend();
   if (staying) staying->OnObserversChanged();
   writer->Number<uint8_t>((socket ? kConnected : 0) | (memory ? kHasMemory : 0));
   writer->Number<uint64_t>(pipe_->capacity);
@@ -257,7 +267,9 @@ void DataPipeEnd::Pack(BundleWriter* writer) {
   writer->Number<uint64_t>(written);
   writer->Number<uint64_t>(consumed);
   if (memory) writer->Descriptor(std::move(memory));
-  if (socket) writer->Descriptor(std::move(socket));
+  if (!socket) return;
+  writer->Number<uint64_t>(peer_cookie);
+  writer->Descriptor(std::move(socket));
 }
 
 // --- arriving ---
@@ -293,11 +305,14 @@ Ref<Dispatcher> UnpackDataPipeEnd(HandleType type, BundleReader* reader) {
     if (flags & kConnected) {
       ScopedFd socket;
       Ref<Mapping> page;
-      if (!reader->Descriptor(&socket) || !IsConnectedSocket(socket.get()) ||
+      uint64_t peer_cookie = 0;
+      if (!reader->Number(&peer_cookie) || !reader->Descriptor(&socket) || !IsConnectedSocket(socket.get()) ||
           Mapping::Map(pipe->fd->fd.get(), ring_bytes, PageSize(), false, &page) != Result::kOk) {
         return nullptr;
       }
-      pipe->link = MakeRef<DataPipeLink>(std::move(socket), std::move(page));
+      const uint64_t cookie = SocketCookie(socket.get());
+      pipe->link = MakeRef<DataPipeLink>(std::move(socket), cookie, peer_cookie, std::move(page));
+      pipe->link->Attend();
     }
   } else if ((flags & kConnected) || unread > 0) {
     return nullptr;

@@ -173,4 +173,8 @@ class Demo:
         self._loop.task_runner.post_task(self._wake_reader)  # it may wait for its workers
 
     def _wake_reader(self) -> None:
-        self._reading.post_task(lambda: self._reader and self._reader.on_step())
+        self._reading.post_task(self._let_reader_look)
+
+    def _let_reader_look(self) -> None:
+        if self._reader is not None:
+            self._reader.on_step()

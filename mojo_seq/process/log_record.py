@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import pickle
+from contextlib import suppress
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -34,12 +35,14 @@ def encode(record: logging.LogRecord) -> bytes:
     if record.exc_info and not record.exc_text:
         fields["exc_text"] = _formatter.formatException(record.exc_info)
     fields["exc_info"] = None
-    try:
+    with suppress(pickle.PicklingError, RecursionError):
         return _dumps(fields)
-    except (pickle.PicklingError, RecursionError):
+    if not (_is_plain(record.msg) and _is_plain(record.args)):
         fields["msg"] = record.getMessage()
         fields["args"] = None
-    return _dumps({name: _made_plain(value) for name, value in fields.items()})
+    return _dumps(
+        {name: value if _is_plain(value) else _text(value) for name, value in fields.items()}
+    )
 
 
 def decode(payload: bytes) -> logging.LogRecord:
@@ -68,12 +71,12 @@ def _dumps(value: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _made_plain(value: object) -> object:
+def _is_plain(value: object) -> bool:
     try:
         _dumps({"": value})
     except (pickle.PicklingError, RecursionError):
-        return _text(value)
-    return value
+        return False
+    return True
 
 
 def _text(value: object) -> str:

@@ -11,28 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
-from demo_under_way import DemoUnderWay, WorkerUnderWay, until
+from demo_under_way import DemoUnderWay, Process, until
 
 SparseFile = Callable[[str, int], Path]
-Moment = Callable[[DemoUnderWay, WorkerUnderWay], None]
+Moment = Callable[[DemoUnderWay, Process], None]
 MIB = 1024 * 1024
 
 
-def at_birth(demo: DemoUnderWay, worker: WorkerUnderWay) -> None:
+def at_birth(demo: DemoUnderWay, worker: Process) -> None:
     """It is hardly more than a process."""
 
 
-def with_its_stream(demo: DemoUnderWay, worker: WorkerUnderWay) -> None:
+def with_its_stream(demo: DemoUnderWay, worker: Process) -> None:
     until(worker.has_stream)
 
 
-def at_work(demo: DemoUnderWay, worker: WorkerUnderWay) -> None:
+def at_work(demo: DemoUnderWay, worker: Process) -> None:
     worker.wait_for_work(0.05)
 
 
-def when_all_others_have_finished(demo: DemoUnderWay, worker: WorkerUnderWay) -> None:
+def when_all_others_have_finished(demo: DemoUnderWay, worker: Process) -> None:
     until(worker.has_stream)
     worker.stop()
     demo.wait_until_idle()
@@ -119,7 +118,7 @@ def test_all_workers_but_one_are_killed_one_after_the_other(
         for worker in mortals:
             until(worker.has_stream)
             worker.kill()
-            until(lambda worker=worker: not worker.is_alive())  # type: ignore[misc]
+            worker.wait_for_end()
         heir.resume()
         data = demo.finish().data
     check(data, expected)
@@ -147,7 +146,7 @@ def test_all_workers_are_killed(sparse_file: SparseFile, moment: Moment, process
             until(worker.has_stream)
         if moment is at_work:
             until(lambda: any(worker.used() > 1.0 for worker in demo.workers))
-        for worker in sorted(demo.workers, key=WorkerUnderWay.used):
+        for worker in sorted(demo.workers, key=Process.used):
             worker.kill()
         done = demo.finish()
     assert (done.returncode, done.stdout) == (1, "")
@@ -249,5 +248,5 @@ def test_workers_do_not_outlive_a_demo_that_is_killed(
         moment(demo, demo.workers[0])
         os.kill(demo.popen.pid, signal.SIGKILL)
         demo.popen.communicate()
-        psutil.wait_procs([worker.process for worker in demo.workers], timeout=10)
-        assert not any(worker.is_alive() for worker in demo.workers)
+        for worker in demo.workers:
+            worker.wait_for_end()

@@ -348,7 +348,7 @@ print(*[child.pid for child in children])
     assert done.stderr == ""
     pause = threading.Event()
     for pid in done.stdout.split():
-        while not is_gone(int(pid)):
+        while not spawn_targets.is_dead(int(pid)):
             pause.wait(0.005)
 
 
@@ -409,8 +409,8 @@ os.kill(os.getpid(), 9)
     child, forked = map(int, done.stdout.split())
     pause = threading.Event()
     try:
-        while not is_gone(child):
+        while not spawn_targets.is_dead(child):
             pause.wait(0.005)
-        assert not is_gone(forked)
+        assert not spawn_targets.is_dead(forked)
     finally:
         os.kill(forked, signal.SIGKILL)

@@ -64,23 +64,27 @@ def until_all_are_gone(folder: Path, count: int) -> None:
     assert len(pids) == count
     pause = threading.Event()
     for _ in range(int(TIMEOUT / 0.005)):
-        if not any(os.path.exists(f"/proc/{pid}") for pid in pids):
+        if all(map(spawn_targets.is_dead, pids)):
             return
         pause.wait(0.005)
-    raise AssertionError(f"alive: {[pid for pid in pids if os.path.exists(f'/proc/{pid}')]}")
+    raise AssertionError(f"alive: {[pid for pid in pids if not spawn_targets.is_dead(pid)]}")
 
 
-@pytest.mark.parametrize("end", ["kill", "exit at once", "crash", "terminate", "interrupt"])
+SIGNALS = {"kill": signal.SIGKILL, "terminate": signal.SIGTERM, "interrupt": signal.SIGINT}
+
+
+@pytest.mark.parametrize("end", [*SIGNALS, "exit at once", "crash"])
 def test_children_and_grandchildren_die_with_their_parent(folder: Path, end: str) -> None:
     """Blocked, busy in Python, holding the interpreter's lock or ignoring signals."""
     with start(folder, end) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == "ready\n"
-        assert len(list(folder.iterdir())) == 5
-        number = {"kill": signal.SIGKILL, "terminate": signal.SIGTERM, "interrupt": signal.SIGINT}
-        if end in number:
-            parent.send_signal(number[end])
-        parent.wait(TIMEOUT)
+        try:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == "ready\n"
+            if end in SIGNALS:
+                parent.send_signal(SIGNALS[end])
+            parent.wait(TIMEOUT)
+        finally:
+            parent.kill()
     until_all_are_gone(folder, 5)
 
 
@@ -101,13 +105,12 @@ os.kill(os.getpid(), 9)
             text=True,
             env={**os.environ, "PYTHONPATH": helpers},
         )
-        pid = int(done.stdout)
         pause = threading.Event()
         for _ in range(int(TIMEOUT / 0.005)):
-            if not os.path.exists(f"/proc/{pid}"):
+            if spawn_targets.is_dead(int(done.stdout)):
                 break
             pause.wait(0.005)
-        assert not os.path.exists(f"/proc/{pid}")
+        assert spawn_targets.is_dead(int(done.stdout))
         assert done.stderr == ""
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -243,8 +243,8 @@ else:
 # --- how it is known ---
 
 
-def named(name: str, **attributes: object) -> ModuleType:
-    module = ModuleType(name)
+def main_with(**attributes: object) -> ModuleType:
+    module = ModuleType("__main__")
     module.__dict__.update(attributes)
     return module
 
@@ -252,14 +252,14 @@ def named(name: str, **attributes: object) -> ModuleType:
 def test_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "__mp_main__", None)
     for module, expected in (
-        (named("__main__"), None),
-        (named("__main__", __file__="<stdin>"), None),
-        (named("__main__", __file__=str(tmp_path / "gone.py")), None),
-        (named("__main__", __file__=__file__), ("path", __file__)),
-        (named("__main__", __file__=os.path.relpath(__file__)), ("path", __file__)),
-        (named("__main__", __spec__=named("spec", name="a.b")), ("name", "a.b")),
-        (named("__main__", __spec__=named("spec", name="a.__main__")), None),
-        (named("__main__", __spec__=named("spec", name="__main__")), None),
+        (main_with(), None),
+        (main_with(__file__="<stdin>"), None),
+        (main_with(__file__=str(tmp_path / "gone.py")), None),
+        (main_with(__file__=__file__), ("path", __file__)),
+        (main_with(__file__=os.path.relpath(__file__)), ("path", __file__)),
+        (main_with(__spec__=SimpleNamespace(name="a.b")), ("name", "a.b")),
+        (main_with(__spec__=SimpleNamespace(name="a.__main__")), None),
+        (main_with(__spec__=SimpleNamespace(name="__main__")), None),
     ):
         monkeypatch.setitem(sys.modules, "__main__", module)
         assert main_module.source() == expected

@@ -155,7 +155,7 @@ def test_cancelling_loses_no_message(run: Run, child: Puppet, pipe: MessagePipe)
     there = child.give(pipe.handle1)
 
     async def main() -> None:
-        received = []
+        received = list[bytes]()
         child.begin(send_numbers, there, 0, 500)
         while len(received) < 500:
             with anyio.move_on_after(0.0005):

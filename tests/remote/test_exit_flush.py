@@ -1,4 +1,4 @@
-"""What was written before a clean exit is delivered (public contract; deadline of 5 s, then loud)."""
+"""What was written before a clean exit is delivered; after 5 s the exit goes on, and tells."""
 
 from __future__ import annotations
 
@@ -166,4 +166,3 @@ def test_bytes_in_a_data_pipe_stay() -> None:
         assert consumer.read() == bytes(100_000)
         with pytest.raises(PeerClosedError):
             consumer.read()
-

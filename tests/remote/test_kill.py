@@ -44,6 +44,7 @@ def test_the_survivor_sees_the_end(puppets: Puppets, name: str, killed: int) -> 
     """System rules §13.4, §13.6: nothing wrong before it, PEER_CLOSED at it, nothing left after."""
     rng = random.Random(f"{name} {killed}")
     duel = DUELS[name]
+    sides = (duel.first, duel.second)
     survivor = puppets()
     victims = [puppets() for _ in range(ROUNDS)]
     for each in (survivor, *victims):
@@ -52,8 +53,8 @@ def test_the_survivor_sees_the_end(puppets: Puppets, name: str, killed: int) -> 
     for victim in victims:
         ends = create_data_pipe(5_000) if duel.is_data_pipe else create_message_pipe()
         at_victim, at_survivor = victim.give(ends[killed]), survivor.give(ends[1 - killed])
-        victim.begin(duel[killed], at_victim)
-        survivor.begin(duel[1 - killed], at_survivor)
+        victim.begin(sides[killed], at_victim)
+        survivor.begin(sides[1 - killed], at_survivor)
         pause(rng)
         victim.kill()
         done += survivor.finish()
@@ -172,7 +173,9 @@ def test_descriptors_sent_to_a_process_that_dies_are_closed(puppets: Puppets) ->
         assert file.read() == b""
 
 
-def test_a_large_message_is_kept_by_its_reader(puppets: Puppets, message_pipes: MessagePipes) -> None:
+def test_a_large_message_is_kept_by_its_reader(
+    puppets: Puppets, message_pipes: MessagePipes
+) -> None:
     """Public contract §3: its memory does not belong to the process that wrote it."""
     a, b = message_pipes()
     child = puppets()

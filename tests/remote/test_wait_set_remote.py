@@ -13,6 +13,7 @@ from puppets.pipes import receive, send_after, send_numbers
 from mojo_seq import (
     ArmingPolicy,
     DataPipe,
+    Handle,
     MessagePipe,
     Result,
     SequencedTaskRunner,
@@ -68,7 +69,7 @@ def test_a_set_finds_each_of_many(child: Puppet, message_pipes: MessagePipes) ->
     for a, b in pipes:
         waits.add_handle(a, R)
         child.give(b).write(b"x")
-    found = set()
+    found = set[Handle]()
     while len(found) < 200:
         for each in waits.wait(max_ready=7, timeout=TIMEOUT).ready:
             assert each.result is Result.OK

@@ -1,4 +1,4 @@
-"""A demo with worker processes that a test can interfere with."""
+"""A demo with worker processes, for tests that interfere with it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import psutil
-
 PATIENCE = 30.0  # seconds, of waiting for what is sure to happen
 PAUSE = 0.005
 
@@ -25,22 +23,36 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(PAUSE)
 
 
-class WorkerUnderWay:
-    """One worker process."""
+class Process:
+    """A process that somebody else waits for, seen through /proc."""
 
-    def __init__(self, process: psutil.Process) -> None:
-        self.process = process
-        self.pid: int = process.pid
-
-    def stop(self) -> None:
-        os.kill(self.pid, signal.SIGSTOP)
-        until(lambda: self.process.status() == psutil.STATUS_STOPPED)
-
-    def resume(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         os.kill(self.pid, number)
+
+    def stop(self) -> None:
+        self.kill(signal.SIGSTOP)
+        until(lambda: self._stat()[0] == "T")
+
+    def resume(self) -> None:
+        self.kill(signal.SIGCONT)
+
+    def is_alive(self) -> bool:
+        return self._stat()[0] not in "XZ"
+
+    def wait_for_end(self) -> None:
+        until(lambda: not self.is_alive())
+
+    def used(self) -> float:
+        """Seconds of the processor."""
+        return (int(self._stat()[11]) + int(self._stat()[12])) / os.sysconf("SC_CLK_TCK")
+
+    def children(self) -> list[int]:
+        """Their pids."""
+        pids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+        return [pid for pid in pids if Process(pid)._stat()[1] == str(self.pid)]
 
     def has_stream(self) -> bool:
         """Whether it has taken its data pipe out of the first message."""
@@ -52,13 +64,13 @@ class WorkerUnderWay:
         before = self.used()
         until(lambda: self.used() >= before + seconds)
 
-    def used(self) -> float:
-        """Seconds of the processor."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
-
-    def is_alive(self) -> bool:
-        return bool(self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE)
+    def _stat(self) -> list[str]:
+        """The fields of /proc/PID/stat from the state on; "X" if it is gone."""
+        try:
+            text = Path(f"/proc/{self.pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return ["X"] + ["0"] * 50
+        return text.rpartition(")")[2].split()
 
 
 class Finished(NamedTuple):
@@ -89,13 +101,12 @@ class DemoUnderWay:
             start_new_session=True,
         )
         try:
-            self.process = psutil.Process(self.popen.pid)
-            until(lambda: len(self.process.children()) == processes)
-            children = sorted(self.process.children(), key=lambda child: child.create_time())
+            demo = Process(self.popen.pid)
+            until(lambda: len(demo.children()) == processes)
+            self.workers = [Process(pid) for pid in demo.children()]
         except BaseException:
             self.kill()
             raise
-        self.workers = [WorkerUnderWay(child) for child in children]
 
     def interrupt(self) -> None:
         """As a terminal does on Ctrl-C: the whole group gets the signal."""
@@ -108,10 +119,10 @@ class DemoUnderWay:
     def wait_until_idle(self) -> None:
         """Until nobody, the demo included, has used the processor for a while."""
 
+        everybody = [Process(self.popen.pid), *self.workers]
+
         def used() -> float:
-            times = self.process.cpu_times()
-            workers = [worker.used() for worker in self.workers if worker.is_alive()]
-            return float(times.user + times.system + sum(workers))
+            return sum(each.used() for each in everybody if each.is_alive())
 
         def idle() -> bool:
             before = used()
@@ -133,4 +144,4 @@ class DemoUnderWay:
         if self.popen.returncode is None:
             self.kill()
         for worker in self.workers:
-            until(lambda worker=worker: not worker.is_alive())  # type: ignore[misc]
+            worker.wait_for_end()

@@ -28,6 +28,14 @@ from mojo_seq import (
 )
 
 
+def is_dead(pid: int) -> bool:
+    """Gone, or a zombie that whoever has it now is slow to reap."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
+
+
 def next_message(pipe: MessagePipeHandle) -> Message:
     wait(pipe, Signals.READABLE)
     return pipe.read()
@@ -324,12 +332,14 @@ def parent_of_busy_one(pipe: MessagePipeHandle, folder: str) -> None:
     """Has a child that is busy in Python, and is blocked itself."""
     child = spawn_process(busy, folder, name="busy")
     note_pid(folder)
-    pipe.write(str(child.pid).encode())
+    wait(child.pipe, Signals.READABLE)
+    pipe.write(b"ready")
     threading.Event().wait()
 
 
 def busy(pipe: MessagePipeHandle, folder: str) -> None:
     note_pid(folder)
+    pipe.write(b"ready")
     while True:
         pass
 

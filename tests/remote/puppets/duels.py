@@ -1,7 +1,7 @@
 """Two sides that do something with each other until one of them is killed.
 
-Each function takes its end of a pipe, goes on until the other end is closed, checks all it gets, and
-returns how far it came.
+Each function takes its end of a pipe, goes on until the other end is closed, checks all it gets,
+and returns how far it came.
 """
 
 from __future__ import annotations

@@ -107,29 +107,27 @@ def outcomes(
     """What comes of using handles that were made before the fork."""
     watcher = Watcher(lambda *_: None)
     local, _ = create_message_pipe()
-    return {
-        name: _outcome(function)
-        for name, function in {
-            "write": lambda: pipe.write(b"x"),
-            "write_batch": lambda: pipe.write_batch([b"x"]),
-            "write_message": lambda: pipe.write_message(Message(b"x")),
-            "read": pipe.read,
-            "read_batch": pipe.read_batch,
-            "query": pipe.query_signals_state,
-            "wait": lambda: wait(pipe, Signals.READABLE, 0),
-            "wait_many": lambda: wait_many([(local, Signals.READABLE), (pipe, Signals.READABLE)]),
-            "watch": lambda: watcher.watch(pipe, Signals.READABLE, None),
-            "add_handle": lambda: WaitSet().add_handle(pipe, Signals.READABLE),
-            "attach": lambda: Message(b"", [pipe]),
-            "send": lambda: local.write(b"", [pipe]),
-            "data write": lambda: producer.write(b"x"),
-            "begin_write": producer.begin_write,
-            "data read": consumer.read,
-            "begin_read": consumer.begin_read,
-            "map": buffer.map,
-            "duplicate": buffer.duplicate,
-        }.items()
+    uses: dict[str, Callable[[], object]] = {
+        "write": lambda: pipe.write(b"x"),
+        "write_batch": lambda: pipe.write_batch([b"x"]),
+        "write_message": lambda: pipe.write_message(Message(b"x")),
+        "read": pipe.read,
+        "read_batch": pipe.read_batch,
+        "query": pipe.query_signals_state,
+        "wait": lambda: wait(pipe, Signals.READABLE, 0),
+        "wait_many": lambda: wait_many([(local, Signals.READABLE), (pipe, Signals.READABLE)]),
+        "watch": lambda: watcher.watch(pipe, Signals.READABLE, None),
+        "add_handle": lambda: WaitSet().add_handle(pipe, Signals.READABLE),
+        "attach": lambda: Message(b"", [pipe]),
+        "send": lambda: local.write(b"", [pipe]),
+        "data write": lambda: producer.write(b"x"),
+        "begin_write": producer.begin_write,
+        "data read": consumer.read,
+        "begin_read": consumer.begin_read,
+        "map": buffer.map,
+        "duplicate": buffer.duplicate,
     }
+    return {name: _outcome(use) for name, use in uses.items()}
 
 
 def outcomes_in_fork(*handles: Any) -> dict[str, str]:

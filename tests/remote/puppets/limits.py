@@ -143,4 +143,3 @@ def echo_on_each(pipes: list[MessagePipeHandle]) -> None:
     for pipe in pipes:
         with next_message(pipe) as message:
             pipe.write_message(message)
-

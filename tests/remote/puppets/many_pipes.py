@@ -1,4 +1,4 @@
-"""A program: a child, and very many pipes to it. It tells the limits of descriptors it runs into."""
+"""A program: a child, and very many pipes to it. It tells the limits of descriptors on the way."""
 
 from __future__ import annotations
 

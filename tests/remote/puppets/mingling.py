@@ -96,9 +96,7 @@ class Mingler:
                     (handle,) = message.take_handles()
                     assert isinstance(handle, MessagePipeHandle)
                     self._held.append(Held(pickle.loads(message.payload), handle))
-            result, index, _ = wait_many(
-                [(link, Signals.READABLE) for link in self._links], 0
-            )
+            result, index, _ = wait_many([(link, Signals.READABLE) for link in self._links], 0)
 
 
 def mingle(
@@ -110,5 +108,3 @@ def mingle(
     """All that is held in the end goes back to the caller."""
     held = Mingler(links, [Held(*each) for each in ends], seed).run(steps)
     return [(each.travels(), Moved(each.handle)) for each in held]
-
-

@@ -123,9 +123,7 @@ def count_rest(pipe: MessagePipeHandle, answer: MessagePipeHandle) -> None:
     answer.write(str(len(receive_rest(pipe))).encode())
 
 
-def count_round_trips(
-    pipe: MessagePipeHandle, caller: MessagePipeHandle, count: int
-) -> None:
+def count_round_trips(pipe: MessagePipeHandle, caller: MessagePipeHandle, count: int) -> None:
     """When the caller says so: to somebody who echoes, and back. Then the caller is told."""
     assert receive(caller) == b"go"
     for number in range(count):

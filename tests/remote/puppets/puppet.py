@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mojo_seq import Handle, spawn_process
+from mojo_seq import BadMessageReport, Handle, spawn_process
 from puppets import wire
 from puppets.leftovers import leave
 from puppets.wire import TIMEOUT, Label, Moved
@@ -44,10 +44,10 @@ class Puppet:
     `Remote` stands for them here, unless the function wrapped them in `Moved`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_error: Callable[[BadMessageReport], object] | None = None) -> None:
         from puppets.stage import perform  # which has puppets, too
 
-        self.process = spawn_process(perform, name="puppet")
+        self.process = spawn_process(perform, name="puppet", on_error=on_error)
         self._waiting_for = ""
 
     @property
