@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -57,14 +58,22 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     before = _state()
     yield
     request.node.funcargs.clear()  # pytest keeps a test's arguments longer than the test
-    after = _state()
-    objects = {
-        kind: count - before.engine_objects[kind]
+    deadline = time.monotonic() + SETTLING
+    while (left := _left_behind(before, _state())) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left, f"left behind: {left}"
+
+
+# The I/O thread lets go of what it was told of only after whoever waited for that goes on.
+SETTLING = 2.0
+
+
+def _left_behind(before: State, after: State) -> list[str]:
+    left = [
+        f"{count - before.engine_objects[kind]} {kind}"
         for kind, count in after.engine_objects.items()
         if count > before.engine_objects[kind]
-    }
-    assert not objects, f"engine objects left behind: {objects}"
-    threads = after.threads - before.threads
-    assert not threads, f"threads left behind: {threads}"
-    descriptors = after.descriptors - before.descriptors
-    assert not descriptors, f"descriptors left behind: {descriptors}"
+    ]
+    left += [f"thread {name}" for name in sorted(after.threads - before.threads)]
+    left += [f"descriptor {fd}" for fd in sorted(after.descriptors - before.descriptors)]
+    return left

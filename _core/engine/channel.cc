@@ -42,8 +42,6 @@ OutFrame ToFrame(const Message& message, size_t sent) {
   return frame;
 }
 
-bool IsGone(int error) { return error == EPIPE || error == ECONNRESET || error == ENOTCONN; }
-
 // Descriptors in flight are limited, memory is: neither is told by a poll.
 bool IsScarce(int error) {
   return error == ETOOMANYREFS || error == ENOBUFS || error == ENOMEM;
@@ -242,105 +240,6 @@ Result Channel::Send(std::vector<OutFrame> frames) {
   if (!may_send) return Result::kOk;
   const Result result = Flush();
   return result == Result::kFailedPrecondition ? result : Result::kOk;
-}
-
-// --- receiving ---
-
-Result Channel::ReceiveBody(std::vector<InFrame>* frames) {
-  iovec part{parser_.body_target(), parser_.body_missing()};
-  msghdr call{};
-  call.msg_iov = &part;
-  call.msg_iovlen = 1;
-  const ssize_t got = recvmsg(fd(), &call, MSG_DONTWAIT);
-  if (got < 0) return IsGone(errno) || errno == EINTR ? Result::kOk : Result::kShouldWait;
-  if (got == 0) return Result::kFailedPrecondition;
-  if (call.msg_flags & MSG_CTRUNC) return Result::kAborted;  // none may be here
-  return parser_.Filled(static_cast<size_t>(got), frames) ? Result::kOk : Result::kAborted;
-}
-
-Result Channel::ReceiveDescriptors(size_t count, std::vector<InFrame>* frames) {
-  RaiseDescriptorLimit();
-  if (!HasRoomForDescriptors(fd(), count)) return Result::kResourceExhausted;
-  FrameHeader header;
-  iovec part{&header, sizeof header};
-  Control control;
-  msghdr call{};
-  call.msg_iov = &part;
-  call.msg_iovlen = 1;
-  call.msg_control = &control;
-  call.msg_controllen = sizeof control;
-  const ssize_t got = recvmsg(fd(), &call, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  std::vector<ScopedFd> descriptors;
-  if (got > 0) {
-    for (cmsghdr* each = CMSG_FIRSTHDR(&call); each; each = CMSG_NXTHDR(&call, each)) {
-      if (each->cmsg_level != SOL_SOCKET || each->cmsg_type != SCM_RIGHTS) continue;
-      const size_t fds = (each->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-      for (size_t i = 0; i < fds; ++i) {
-        int fd;
-        memcpy(&fd, CMSG_DATA(each) + i * sizeof fd, sizeof fd);
-        descriptors.push_back(MoveHigh(ScopedFd(fd)));
-      }
-    }
-  }
-  // Lost descriptors cannot be had again, and what they were for is unknown.
-  if (got != static_cast<ssize_t>(sizeof header) || (call.msg_flags & MSG_CTRUNC) ||
-      descriptors.size() != count) {
-    return Result::kAborted;
-  }
-  parser_.AddDescriptors(std::move(descriptors));
-  return parser_.Feed(reinterpret_cast<uint8_t*>(&header), sizeof header, frames)
-             ? Result::kOk
-             : Result::kAborted;
-}
-
-Result Channel::Receive(std::vector<InFrame>* frames) {
-  const Result result = ReceiveSome(frames);
-  if (!frames->empty()) {
-    const uint32_t processor = frames->back().header.processor;
-    peer_processor_.store(static_cast<int>(processor) - 1, std::memory_order_relaxed);
-  }
-  return result;
-}
-
-Result Channel::ReceiveSome(std::vector<InFrame>* frames) {
-  // A peer may go on for ever without a message; whoever polls comes again.
-  constexpr int kMostRounds = 256;
-  for (int round = 0; frames->empty(); ++round) {
-    if (round == kMostRounds) return Result::kShouldWait;
-    if (parser_.body_missing() >= kSmall) {
-      const Result result = ReceiveBody(frames);
-      if (result != Result::kOk) return result;
-      continue;
-    }
-    // A look without room for descriptors says whether there are any, and loses none of them.
-    uint8_t* const bytes = Scratch();
-    iovec part{bytes, kScratch};
-    msghdr call{};
-    call.msg_iov = &part;
-    call.msg_iovlen = 1;
-    const ssize_t seen = recvmsg(fd(), &call, MSG_DONTWAIT | MSG_PEEK);
-    if (seen < 0) {
-      if (IsGone(errno) || errno == EINTR) continue;  // told once; what was sent before is there
-      return Result::kShouldWait;
-    }
-    if (seen == 0) return Result::kFailedPrecondition;
-    size_t wanted = static_cast<size_t>(seen);
-    if (call.msg_flags & MSG_CTRUNC) {
-      // A look that ends just before them sees them, too: then they come next.
-      size_t count = 0;
-      if (parser_.FindDescriptors(bytes, wanted, &wanted, &count) && wanted == 0) {
-        const Result result = ReceiveDescriptors(count, frames);
-        if (result != Result::kOk) return result;
-        continue;
-      }
-    }
-    part.iov_len = wanted;
-    const ssize_t got = recvmsg(fd(), &call, MSG_DONTWAIT);
-    // What was seen is there, and descriptors may only be where a header announces them.
-    if (got <= 0 || (call.msg_flags & MSG_CTRUNC)) return Result::kAborted;
-    if (!parser_.Feed(bytes, static_cast<size_t>(got), frames)) return Result::kAborted;
-  }
-  return Result::kOk;
 }
 
 // --- the I/O thread ---
