@@ -1,10 +1,11 @@
 // The receiving half of Channel.
+#include "channel.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 
 #include <cstring>
 
-#include "channel.h"
 #include "socket.h"
 
 namespace mojo_seq {

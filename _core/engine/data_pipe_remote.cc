@@ -1,4 +1,6 @@
 // The half of data pipes that deals with an end in another process.
+#include "data_pipe.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>

@@ -28,13 +28,13 @@ Message* Departure::Resolve(Message* message) {
 }
 
 void Departure::ScanPipe(size_t group, MessagePipeEndpoint* endpoint) {
-  packed_in_.emplace(endpoint, group);
+  packed_.insert(endpoint);
   endpoint->MarkLeaving(true);
   marked_.emplace_back(endpoint);
   std::vector<Message*> unread;
   Ref<MessagePipeEndpoint> peer = endpoint->Unread(&unread);
-  if (peer && !packed_in_.count(peer.get())) {
-    groups_.push_back({Ref<MessagePipeEndpoint>(endpoint), std::move(peer), std::move(unread), {}});
+  if (peer && !Leaves(peer.get())) {
+    groups_.push_back({Ref<MessagePipeEndpoint>(endpoint), std::move(peer), std::move(unread)});
     return;
   }
   // Its unread messages travel beside it.
@@ -67,7 +67,7 @@ void Departure::Scan(size_t group, Message* message) {
 
 Result Departure::Plan(std::vector<Message*> roots) {
   roots_ = roots;
-  groups_.push_back({nullptr, nullptr, std::move(roots), {}});
+  groups_.push_back({nullptr, nullptr, std::move(roots)});
   for (size_t group = 0; group < groups_.size(); ++group) {
     // Both grow meanwhile.
     for (size_t i = 0; i < groups_[group].messages.size(); ++i) {
@@ -77,7 +77,6 @@ Result Departure::Plan(std::vector<Message*> roots) {
   if (!unserialized_.empty()) return Result::kUnimplemented;
   if (closed_) return Result::kNotFound;
   if (unsealed_) return Result::kPermissionDenied;
-  if (!Order()) return Result::kInvalidArgument;
   for (size_t i = 1; i < groups_.size(); ++i) {
     ScopedFd a;
     ScopedFd b;
@@ -91,26 +90,6 @@ Result Departure::Plan(std::vector<Message*> roots) {
   return Result::kOk;
 }
 
-// Sorts the groups so that each comes after those that it needs. False: some need each other.
-bool Departure::Order() {
-  std::vector<size_t> missing(groups_.size(), 0);
-  for (size_t i = 1; i < groups_.size(); ++i) {
-    auto it = packed_in_.find(groups_[i].staying.get());
-    if (it == packed_in_.end()) continue;  // it really stays
-    groups_[i].before.push_back(it->second);
-    ++missing[it->second];
-  }
-  for (size_t i = 0; i < groups_.size(); ++i) {
-    if (missing[i] == 0) order_.push_back(i);
-  }
-  for (size_t i = 0; i < order_.size(); ++i) {
-    for (const size_t next : groups_[order_[i]].before) {
-      if (--missing[next] == 0) order_.push_back(next);
-    }
-  }
-  return order_.size() == groups_.size();
-}
-
 std::vector<OutFrame> Departure::Leave() {
   marked_.clear();  // none of them comes back
   data_pipe_ends_.clear();
@@ -122,26 +101,25 @@ std::vector<OutFrame> Departure::Leave() {
   std::vector<MessageList> unread(groups_.size());
   std::vector<Ref<Channel>> channels(groups_.size());
   for (size_t i = 1; i < groups_.size(); ++i) {
-    channels[i] = MessagePipeEndpoint::Separate(groups_[i].leaving.get(), groups_[i].staying.get(),
-                                                std::move(sockets_[i - 1].first),
-                                                std::move(sockets_[i - 1].second), &unread[i]);
+    MessagePipeEndpoint* const leaving = groups_[i].leaving.get();
+    MessagePipeEndpoint* const staying = groups_[i].staying.get();
+    channels[i] = MessagePipeEndpoint::Separate(leaving, staying, std::move(sockets_[i - 1].first),
+                                                std::move(sockets_[i - 1].second),
+                                                Leaves(staying) ? nullptr : &unread[i]);
   }
-  std::vector<OutFrame> result;
-  for (const size_t i : order_) {
-    if (i == 0) {
-      for (Message* root : roots_) {
-        for (OutFrame& frame : BundleWriter::Write(root)) result.push_back(std::move(frame));
-      }
-      continue;
-    }
+  for (size_t i = 1; i < groups_.size(); ++i) {
+    if (Leaves(groups_[i].staying.get())) continue;
     while (Message* message = unread[i].Pop()) {
       for (OutFrame& frame : BundleWriter::Write(message)) channels[i]->Queue(std::move(frame));
       Message::Destroy(message);
     }
     channels[i]->Flush();
     channels[i]->send_mutex().unlock();  // locked since it was made
-    if (packed_in_.count(groups_[i].staying.get())) continue;
     if (!groups_[i].staying->OnMoved(channels[i].get())) channels[i]->OnOwnerClosed();
+  }
+  std::vector<OutFrame> result;
+  for (Message* root : roots_) {
+    for (OutFrame& frame : BundleWriter::Write(root)) result.push_back(std::move(frame));
   }
   return result;
 }

@@ -3,13 +3,14 @@
 //
 // A pipe whose two ends were here becomes one between processes: it gets a socket pair, the end
 // that stays takes one socket, and what was unread at the end that leaves is sent ahead of whatever
-// is written next. So there are several places to send to, and an order: what an end that leaves
-// has yet to send must be complete when that end is packed.
+// is written next. So there are several places to send to. If both ends leave, nothing is sent
+// through the new sockets: what is unread travels beside its end. (A socket that had to be sent
+// through itself, by way of what is unread, would never arrive.)
 //
 // All of it with the transit mutex held.
 #pragma once
 
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "message_pipe.h"
@@ -29,7 +30,7 @@ class Departure {
   // kUnimplemented: something is not serialized; see `unserialized`.
   // kNotFound: a platform handle whose descriptor somebody else has closed.
   // kPermissionDenied: a shared buffer whose memory can still shrink under those who map it.
-  // kResourceExhausted: no descriptors. kInvalidArgument: a pipe would end up inside itself.
+  // kResourceExhausted: no descriptors.
   Result Plan(std::vector<Message*> roots);
   const std::vector<void*>& unserialized() const { return unserialized_; }
 
@@ -42,20 +43,18 @@ class Departure {
     Ref<MessagePipeEndpoint> leaving;
     Ref<MessagePipeEndpoint> staying;
     std::vector<Message*> messages;
-    std::vector<size_t> before;  // groups that must be packed before this
   };
 
   Message* Resolve(Message* message);
   void Scan(size_t group, Message* message);
   void ScanPipe(size_t group, MessagePipeEndpoint* endpoint);
-  bool Order();
+  bool Leaves(const MessagePipeEndpoint* endpoint) const { return packed_.count(endpoint) != 0; }
 
   const SerializedMessages* const serialized_;
   std::vector<Message*> roots_;
   std::vector<Group> groups_;
-  std::vector<size_t> order_;
   std::vector<Ref<MessagePipeEndpoint>> marked_;
-  std::unordered_map<const MessagePipeEndpoint*, size_t> packed_in_;  // ends that leave
+  std::unordered_set<const MessagePipeEndpoint*> packed_;
   std::vector<std::pair<ScopedFd, ScopedFd>> sockets_;
   std::vector<Ref<Dispatcher>> data_pipe_ends_;
   std::vector<void*> unserialized_;

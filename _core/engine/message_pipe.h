@@ -77,7 +77,8 @@ class MessagePipeEndpoint : public Dispatcher {
   // Its unread messages, and its peer if that is in this process. In transit.
   Ref<MessagePipeEndpoint> Unread(std::vector<Message*>* messages);
   // Makes of two peers two ends with a socket each. What was unread at `leaving` is taken out; the
-  // channel of `staying` is returned with its send mutex locked, for that to be sent first.
+  // channel of `staying` is returned with its send mutex locked, for that to be sent first. Without
+  // `unread` both ends leave, and neither happens.
   static Ref<Channel> Separate(MessagePipeEndpoint* leaving, MessagePipeEndpoint* staying,
                                ScopedFd leaving_fd, ScopedFd staying_fd, MessageList* unread);
   // Its peer has left. False: it has been closed meanwhile, and the channel is nobody's.

@@ -1,7 +1,8 @@
 // Fusing: the far ends of two pipes become one pipe, and the near ends go.
+#include "message_pipe.h"
+
 #include "bundle.h"
 #include "departure.h"
-#include "message_pipe.h"
 #include "relay.h"
 
 namespace mojo_seq {

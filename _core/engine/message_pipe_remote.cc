@@ -1,4 +1,6 @@
 // The half of MessagePipeEndpoint that deals with a peer in another process.
+#include "message_pipe.h"
+
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -9,7 +11,6 @@
 #include "bundle.h"
 #include "departure.h"
 #include "io_thread.h"
-#include "message_pipe.h"
 #include "notification.h"
 #include "peer_report.h"
 #include "segment.h"

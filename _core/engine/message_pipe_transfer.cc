@@ -1,10 +1,11 @@
 // How message pipe endpoints leave the process and arrive in it, and how the two ends of a pipe are
 // joined again when they meet.
+#include "message_pipe.h"
+
 #include <algorithm>
 #include <unordered_map>
 
 #include "bundle.h"
-#include "message_pipe.h"
 #include "notification.h"
 #include "socket.h"
 
@@ -45,11 +46,13 @@ Ref<Channel> MessagePipeEndpoint::Separate(MessagePipeEndpoint* leaving,
   const uint64_t staying_cookie = SocketCookie(staying_fd.get());
   auto leaving_channel = MakeRef<Channel>(std::move(leaving_fd), leaving_cookie, staying_cookie);
   auto staying_channel = MakeRef<Channel>(std::move(staying_fd), staying_cookie, leaving_cookie);
-  staying_channel->send_mutex().lock();
+  if (unread) staying_channel->send_mutex().lock();
   Ref<MessagePipeEndpoint> peers[2];  // released after the lock
   Lock lock(leaving);
-  unread->Splice(leaving->queue_);
-  leaving->visitable_ = 0;
+  if (unread) {
+    unread->Splice(leaving->queue_);
+    leaving->visitable_ = 0;
+  }
   peers[0] = std::move(leaving->peer_);
   if (!peers[0]) {
     // The peer was closed since the plan was made. It is still the ghost that sends what it wrote.

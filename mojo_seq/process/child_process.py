@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _GRACE_PERIOD = 5.0
 _TERMINATION_PERIOD = 2.0
+_LAST_MOMENTS = 1.0  # of a process that has ended its log, which is the last thing it does
 
 
 class ChildProcess:
@@ -142,7 +143,8 @@ class ChildProcess:
         if self._process.poll() is None:
             from mojo_seq.process.child_supervisor import supervisor
 
-            supervisor.abandon(self._reader, self._process.poll)
+            if not supervisor.abandon(self._reader, self._process.poll):
+                self._process.wait(Deadline(_LAST_MOMENTS))
 
     def __repr__(self) -> str:
         state = "running" if self._exitcode is None else f"ended with {self._exitcode}"

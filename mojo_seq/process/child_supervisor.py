@@ -28,6 +28,7 @@ class ChildSupervisor:
         self._lock = threading.Lock()
         self._readers = set[LogReader]()  # _lock
         self._abandoned: dict[LogReader, Callable[[], object]] = {}
+        self._unreaped: set[Callable[[], object]] = set()  # _lock
         self._loop: RunLoop | None = None  # _lock
         self._thread: threading.Thread | None = None  # _lock
 
@@ -53,37 +54,48 @@ class ChildSupervisor:
         """Forgets a reader; the last takes the thread with it. Nothing happens the second time."""
         with self._lock:
             self._readers.discard(reader)
-            if self._readers or self._loop is None:
+        self._stop(only_if_idle=True)
+
+    def abandon(self, reader: LogReader, reap: Callable[[], object]) -> bool:
+        """Nobody will wait for the reader's process: when its log has ended, `reap` is called
+        until it returns an exit code. Called by a finalizer, so it takes no lock.
+
+        Returns:
+            False: its log has ended already.
+        """
+        self._abandoned[reader] = reap
+        return reader in self._readers or self._abandoned.pop(reader, None) is None
+
+    def _on_end(self, reader: LogReader) -> None:
+        """On the thread, when a process has closed its end, which is when it ends."""
+        with self._lock:
+            self._readers.discard(reader)  # first: see `abandon`
+            reap = self._abandoned.pop(reader, None)
+            if reap is not None:
+                self._unreaped.add(reap)
+        self._reap()
+
+    def _reap(self) -> None:
+        with self._lock:
+            unreaped = list(self._unreaped)
+        dead = {reap for reap in unreaped if reap() is not None}
+        with self._lock:
+            self._unreaped -= dead
+        if len(dead) < len(unreaped):
+            SequencedTaskRunner.current().post_delayed_task(_PAUSE, self._reap)
+        self._stop(only_if_idle=True)
+
+    def _stop(self, only_if_idle: bool = False) -> None:
+        """Ends the thread; also at the interpreter's exit, when nobody would see the log."""
+        with self._lock:
+            if only_if_idle and (self._readers or self._unreaped):
                 return
             loop, self._loop = self._loop, None
             thread, self._thread = self._thread, None
-        loop.quit()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
-
-    def abandon(self, reader: LogReader, reap: Callable[[], object]) -> None:
-        """Nobody will wait for the reader's process: `reap` is called until it returns its exit
-        code. Called by a finalizer, so it takes no lock."""
-        self._abandoned[reader] = reap
-
-    def _on_end(self, reader: LogReader) -> None:
-        """On the thread, when the process has closed its end, which is when it ends."""
-        reap = self._abandoned.get(reader)
-        if reap is not None and reap() is None:
-            SequencedTaskRunner.current().post_delayed_task(_PAUSE, self._on_end, reader)
-            return
-        self._abandoned.pop(reader, None)
-        self.remove(reader)
-
-    def _stop(self) -> None:
-        """At the interpreter's exit. What the processes log later, nobody would see."""
-        with self._lock:
-            self._readers.clear()
-            loop, thread = self._loop, self._thread
-            self._loop = self._thread = None
         if loop is not None and thread is not None:
             loop.quit()
-            thread.join()
+            if thread is not threading.current_thread():
+                thread.join()
 
 
 supervisor = ChildSupervisor()

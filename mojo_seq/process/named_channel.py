@@ -15,7 +15,7 @@ from mojo_seq.process.system_error import system_error
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     import socket
-    from typing import Never, TypeAlias
+    from typing import TypeAlias
 
     _Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -30,7 +30,7 @@ class NamedChannel:
     asked of what user a peer is, on both sides. The directory should be writable by nobody else.
     """
 
-    def __init__(self) -> Never:
+    def __init__(self) -> None:
         raise TypeError("a NamedChannel is not made: use NamedChannel.listen() and .connect()")
 
     @staticmethod

@@ -48,7 +48,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(12):
         with (root / f"large{number}").open("wb") as file:
             file.write(b"%d" % number)
-            file.truncate(64 * MIB)
+            file.truncate(32 * MIB)
     for number in range(2000):
         (root / f"small{number}").write_bytes(block[: number * 5])
     (root / "empty").touch()

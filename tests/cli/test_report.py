@@ -95,7 +95,7 @@ def test_the_report_tells_of_lost_workers(ledger: Ledger) -> None:
     out = Output()
     print_report(ledger, ["/root"], 3, out)
     _, _, section = out.text.partition("Lost workers\n")
-    rows = [line.split(maxsplit=2) for line in section.splitlines() if line.strip()]
+    rows = [line.strip().split(maxsplit=2) for line in section.splitlines() if line.strip()]
     assert rows[1:3] == [
         ["2", "12345", "was killed by SIGKILL"],
         ["1", "12344", "ended with exit code 3"],

@@ -1,12 +1,20 @@
-"""mojo_seq.cli.workers: what a worker process runs. The demo's tests start real ones."""
+"""mojo_seq.cli.workers: what a worker process runs, and what becomes of one that does not."""
 
 from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from mojo_seq import create_data_pipe, create_message_pipe
 from mojo_seq.cli.records import to_message
 from mojo_seq.cli.workers import serve
+
+HELPERS = str(Path(__file__).parent / "helpers")
 
 
 def test_serving_ends_when_the_reader_is_gone() -> None:
@@ -30,3 +38,56 @@ def test_a_defect_ends_serving_and_is_raised() -> None:
         with pytest.raises(ValueError, match="Expecting value"):
             serve(worker)
         assert not worker.is_valid
+
+
+def demo_with(target: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A demo of two processes that run a function of `odd_workers`, over 500 files."""
+    files = folder / "files"
+    files.mkdir()
+    for number in range(500):
+        (files / f"{number}").write_text(f"{number}")
+    script = f"""if True:
+        import sys
+        sys.path.insert(0, {HELPERS!r})
+        import odd_workers
+        from mojo_seq.cli import demo, workers
+        workers.serve = odd_workers.{target}
+        workers.GRACE_PERIOD = 0.5
+        sys.exit(demo.main([{str(files)!r}], 2, in_processes=True, as_json=True))
+    """
+    env = {**os.environ, "MARKER": str(folder / "marker")}
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env)
+
+
+def test_a_defect_is_told_with_its_traceback(tmp_path: Path) -> None:
+    done = demo_with("with_a_defect", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "LookupError: a defect" in done.stderr  # by way of this process's logging
+    for number in (1, 2):
+        assert f"process 'worker {number}' (pid" in done.stderr
+        assert f"worker {number} (pid" in done.stderr
+    assert done.stderr.count("ended with exit code 1\n") == 2
+    assert done.stderr.splitlines()[-1] == "error: all workers have died, and files are left"
+
+
+def test_a_worker_that_leaves(tmp_path: Path) -> None:
+    done = demo_with("one_leaves", tmp_path)
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert data["summary"]["files"] == len(data["files"]) == 500
+    (lost,) = data["lost_workers"]
+    assert (lost["exitcode"], lost["reason"]) == (3, "ended with exit code 3")
+
+
+def test_a_worker_that_closes_its_pipe_and_stays(tmp_path: Path) -> None:
+    done = demo_with("deaf", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("was killed by SIGKILL\n") == 2  # by the demo
+    assert done.stderr.splitlines()[-1] == "error: all workers have died, and files are left"
+
+
+def test_a_worker_that_does_not_end_at_the_end(tmp_path: Path) -> None:
+    done = demo_with("lingering", tmp_path)
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert (data["summary"]["files"], data["lost_workers"]) == (500, [])

@@ -74,6 +74,17 @@ inline Result Write(const PipeEnd& end, const std::string& text,
   return WriteMessage(end, message, handles, blamed);
 }
 
+// Puts handles into a message that is not written yet.
+inline void AttachTo(Message& message, const std::vector<Attached>& handles) {
+  ApiCall call;
+  Attachment attachment;
+  for (const Attached& each : handles) attachment.Add(each.dispatcher, each.value);
+  size_t ignored;
+  CHECK_OK(attachment.Begin(&ignored));
+  attachment.MoveInto(&message);
+  attachment.Commit();
+}
+
 inline Result Read(const PipeEnd& end, OwnedMessage* message) {
   ApiCall call;
   Message* read = nullptr;

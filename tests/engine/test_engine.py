@@ -31,6 +31,8 @@ COMMON += ["-Wno-stringop-overflow"]  # false alarms of gcc 12 where atomics are
 ENGINE_UNIT = 8
 TESTS_UNIT = 5
 RUN_TIMEOUT = 50.0
+# Children are forked by tests that have threads; they take care of that themselves.
+TSAN_OPTIONS = "halt_on_error=1:detect_deadlocks=1:second_deadlock_stack=1:die_after_fork=0"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ VARIANTS = {
     ),
     "tsan": Variant(
         ("-O1", "-fsanitize=thread"),
-        {"TSAN_OPTIONS": "halt_on_error=1:detect_deadlocks=1:second_deadlock_stack=1"},
+        {"TSAN_OPTIONS": TSAN_OPTIONS},
     ),
 }
 NAMES = [

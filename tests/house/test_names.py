@@ -41,7 +41,7 @@ CONTRACT = {
         MessagePipe(handle0, handle1)
         MessagePipeHandle  .write(payload=b"", handles=())  .write_message(message)
         .write_batch(payloads)  .read()  .read_batch(max_messages=64)
-        Message(payload=b"", handles=())  .allocate(nbytes, handles=())
+        Message(payload=b"", handles=())  .allocate(nbytes, handles=(), *, zeroed=True)
         .from_object(obj, serializer=None)
         .is_serialized  .payload  .handles  .take_handles()  .context  .take_context()
         .extend(nbytes, handles=())  .serialize()  .close()  .notify_bad(reason)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import log_targets
 import pytest
 import spawn_targets
 
@@ -31,7 +32,7 @@ def all_levels(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 def test_a_record_arrives_as_it_was(run_child: RunChild, caplog: pytest.LogCaptureFixture) -> None:
-    with spawn_process(spawn_targets.log_everything, name="the child") as child:
+    with spawn_process(log_targets.log_everything, name="the child") as child:
         assert child.wait(TIMEOUT) == 0
     plain, mapping, unpicklable, message, caught, stack = caplog.records
     for record in caplog.records:
@@ -39,7 +40,7 @@ def test_a_record_arrives_as_it_was(run_child: RunChild, caplog: pytest.LogCaptu
         assert record.process == child.pid
         assert record.processName == "the child"
         assert record.threadName == "MainThread"
-        assert record.filename == "spawn_targets.py"
+        assert record.filename == "log_targets.py"
         assert record.funcName == "log_everything"
         assert record.exc_info is None
     assert [record.levelname for record in caplog.records] == [
@@ -58,7 +59,7 @@ def test_records_keep_their_order_and_none_is_lost(
     run_child: RunChild, caplog: pytest.LogCaptureFixture
 ) -> None:
     count = 5_000
-    assert run_child(spawn_targets.log_many, count) == 0
+    assert run_child(log_targets.log_many, count) == 0
     assert [int(record.getMessage()) for record in caplog.records] == list(range(count))
 
 
@@ -76,7 +77,7 @@ def test_all_have_been_handled_when_the_wait_is_over(caplog: pytest.LogCaptureFi
     logger = logging.getLogger("many")
     logger.addHandler(slow)
     try:
-        with spawn_process(spawn_targets.log_many, 200) as child:
+        with spawn_process(log_targets.log_many, 200) as child:
             child.wait()
             assert slow.handled == 200
     finally:
@@ -93,7 +94,7 @@ def test_records_come_while_it_runs(read: Read, caplog: pytest.LogCaptureFixture
     telling = Telling()
     logging.getLogger("early").addHandler(telling)
     try:
-        with spawn_process(spawn_targets.log_and_wait, "early") as child:
+        with spawn_process(log_targets.log_and_wait, "early") as child:
             assert came.wait(TIMEOUT)
             assert child.exitcode is None
     finally:
@@ -101,7 +102,7 @@ def test_records_come_while_it_runs(read: Read, caplog: pytest.LogCaptureFixture
 
 
 def test_many_children_log_at_once(caplog: pytest.LogCaptureFixture) -> None:
-    children = [spawn_process(spawn_targets.log_many, 300, name=f"child {n}") for n in range(4)]
+    children = [spawn_process(log_targets.log_many, 300, name=f"child {n}") for n in range(4)]
     for child in children:
         with child:
             assert child.wait(TIMEOUT) == 0
@@ -125,7 +126,7 @@ def test_filters_and_handlers_here_decide(run_child: RunChild) -> None:
     logger.addFilter(odd)
     logger.addHandler(keep)
     try:
-        assert run_child(spawn_targets.log_many, 6) == 0
+        assert run_child(log_targets.log_many, 6) == 0
     finally:
         logger.removeFilter(odd)
         logger.removeHandler(keep)
@@ -136,7 +137,7 @@ def test_a_handler_here_may_wait_for_the_child() -> None:
     """On the very thread that takes the log."""
     codes = list[int]()
     logger = logging.getLogger("many")
-    with spawn_process(spawn_targets.log_many, 3) as child:
+    with spawn_process(log_targets.log_many, 3) as child:
 
         class Waiting(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
@@ -163,7 +164,7 @@ def test_a_filter_that_raises_loses_nothing_else(
 
     logging.getLogger("many").addFilter(bad)
     try:
-        assert run_child(spawn_targets.log_many, 3) == 0
+        assert run_child(log_targets.log_many, 3) == 0
     finally:
         logging.getLogger("many").removeFilter(bad)
     assert [record.getMessage() for record in caplog.records] == ["0", "2"]
@@ -179,7 +180,7 @@ def test_levels_are_those_here_at_the_start(read: Read) -> None:
     before = logging.root.level
     logging.root.setLevel(17)
     try:
-        with spawn_process(spawn_targets.answer_levels, ["quiet", "other"]) as child:
+        with spawn_process(log_targets.answer_levels, ["quiet", "other"]) as child:
             expected = repr((17, {"quiet": logging.ERROR, "other": logging.NOTSET}, 5))
             assert read(child.pipe).decode() == expected
     finally:
@@ -193,20 +194,20 @@ def test_what_is_below_the_level_does_not_come(
 ) -> None:
     records = [("a", level, "text %d", (level,)) for level in (10, 20, 30, 40)]
     with caplog.at_level(logging.WARNING):
-        assert run_child(spawn_targets.log_all, records) == 0
+        assert run_child(log_targets.log_all, records) == 0
     assert [record.levelno for record in caplog.records] == [30, 40]
 
 
 def test_warnings_come_if_they_are_captured_here(
     run_child: RunChild, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_child(spawn_targets.warn) == 0
+    assert run_child(log_targets.warn) == 0
     assert "UserWarning: look out" in capfd.readouterr().err
     assert caplog.records == []
     with warnings.catch_warnings():  # pytest captures them, too
         logging.captureWarnings(True)
         try:
-            assert run_child(spawn_targets.warn) == 0
+            assert run_child(log_targets.warn) == 0
         finally:
             logging.captureWarnings(False)
     assert capfd.readouterr().err == ""
@@ -248,7 +249,7 @@ def test_it_is_formatted_like_any_other(caplog: pytest.LogCaptureFixture) -> Non
 
 
 def test_one_in_a_thread(run_child: RunChild, caplog: pytest.LogCaptureFixture) -> None:
-    assert run_child(spawn_targets.fail_in_a_thread) == 0
+    assert run_child(log_targets.fail_in_a_thread) == 0
     record = the_one(caplog)
     assert "thread 'worker' of process 'fail_in_a_thread'" in record.getMessage()
     assert record.exc_text is not None and record.exc_text.endswith("ValueError: in a thread")
@@ -257,12 +258,12 @@ def test_one_in_a_thread(run_child: RunChild, caplog: pytest.LogCaptureFixture) 
 def test_a_thread_that_exits_is_no_error(
     run_child: RunChild, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert run_child(spawn_targets.exit_in_a_thread) == 0
+    assert run_child(log_targets.exit_in_a_thread) == 0
     assert caplog.records == []
 
 
 def test_one_in_a_finalizer(run_child: RunChild, caplog: pytest.LogCaptureFixture) -> None:
-    assert run_child(spawn_targets.fail_in_a_finalizer) == 0
+    assert run_child(log_targets.fail_in_a_finalizer) == 0
     record = the_one(caplog)
     assert "__del__" in record.getMessage()
     assert record.exc_text is not None and record.exc_text.endswith("ValueError: in a finalizer")
@@ -271,7 +272,7 @@ def test_one_in_a_finalizer(run_child: RunChild, caplog: pytest.LogCaptureFixtur
 def test_whatever_the_program_does_to_its_logging(
     run_child: RunChild, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert run_child(spawn_targets.take_over_logging) == 1
+    assert run_child(log_targets.take_over_logging) == 1
     record = the_one(caplog)
     assert record.exc_text is not None and "told all the same" in record.exc_text
 
@@ -282,7 +283,7 @@ def test_whatever_the_program_does_to_its_logging(
 def test_a_fork_of_the_child_logs_to_stderr(
     run_child: RunChild, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_child(spawn_targets.log_in_a_fork) == 0
+    assert run_child(log_targets.log_in_a_fork) == 0
     assert [record.getMessage() for record in caplog.records] == ["from the child"]
     assert capfd.readouterr().err == "from the fork\n"
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
 from mojo_seq import (
     AbortedError,
     AlreadyExistsError,
-    BadMessageReport,
     ChannelEndpoint,
     DeadlineExceededError,
     FailedPreconditionError,
@@ -29,7 +23,6 @@ from mojo_seq import (
     Invitation,
     MessagePipeHandle,
     MojoError,
-    NamedChannel,
     NotFoundError,
     PeerClosedError,
     PlatformChannel,
@@ -41,42 +34,11 @@ from mojo_seq import (
     create_shared_buffer,
     wait,
 )
-from mojo_seq.process import bad_message_callbacks
 from mojo_seq.process.invitation_message import encode_invitation
 
 TIMEOUT = 30.0
 Read = Callable[[MessagePipeHandle], bytes]
 WaitClosed = Callable[[MessagePipeHandle], None]
-
-PROLOGUE = """
-import os, sys, time
-from mojo_seq import *
-from mojo_seq import _core
-
-def accept():
-    with ChannelEndpoint.from_environment() as endpoint:
-        return Invitation.accept(endpoint)
-
-def next_message(pipe):
-    wait(pipe, Signals.READABLE)
-    return pipe.read()
-"""
-
-
-@contextmanager
-def invited(
-    code: str, channel: PlatformChannel, *, leave: bool = False
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs a program that has the channel's remote end. It ends by itself, or `leave` is True."""
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", PROLOGUE + code]
-    with subprocess.Popen(command, **channel.remote_endpoint.pass_to()) as child:
-        channel.remote_endpoint.close()
-        try:
-            yield child
-            if not leave:
-                assert child.wait(TIMEOUT) == 0
-        finally:
-            child.kill()
 
 
 def accept_here(channel: PlatformChannel) -> IncomingInvitation:
@@ -88,7 +50,7 @@ def accept_here(channel: PlatformChannel) -> IncomingInvitation:
 
 def test_each_name_gets_a_pipe_of_its_own(channel: PlatformChannel, read: Read) -> None:
     with Invitation() as invitation, ExitStack() as stack:
-        names = ["plain", b"\0\xff bytes", "ünï", "", b"plain2"]
+        names: list[str | bytes] = ["plain", b"\0\xff bytes", "ünï", "", b"plain2"]
         local = [stack.enter_context(invitation.attach_message_pipe(name)) for name in names]
         invitation.send(channel.local_endpoint)
         with accept_here(channel) as incoming:
@@ -357,284 +319,6 @@ def test_what_a_rejected_invitation_carried_is_closed(
             accept_here(channel)
         wait_closed(near)
         assert wait(producer, Signals.PEER_CLOSED, TIMEOUT)[1].peer_closed
-
-
-def test_ctrl_c_ends_the_wait(tmp_path: Path) -> None:
-    code = """
-signal_module = __import__("signal")
-signal_module.signal(signal_module.SIGINT, signal_module.default_int_handler)
-with PlatformChannel() as channel:
-    for started in (b"", b"M"):
-        os.write(channel.local_endpoint.fileno(), started)
-        try:
-            print("waiting", flush=True)
-            Invitation.accept(channel.remote_endpoint, None)
-        except (KeyboardInterrupt, AbortedError) as error:
-            print(type(error).__name__, flush=True)
-"""
-    command = [sys.executable, "-c", PROLOGUE + code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        try:
-            assert child.stdout.readline() == "waiting\n"
-            child.send_signal(signal.SIGINT)
-            assert child.stdout.readline() == "KeyboardInterrupt\n"
-            assert child.stdout.readline() == "waiting\n"
-            child.send_signal(signal.SIGINT)
-            assert child.stdout.readline() in ("KeyboardInterrupt\n", "AbortedError\n")
-        finally:
-            child.kill()
-
-
-# --- between processes ---
-
-
-def test_a_program_that_somebody_else_starts(
-    channel: PlatformChannel, read: Read, wait_closed: WaitClosed
-) -> None:
-    code = """
-with accept() as incoming, incoming.extract_message_pipe("talk") as pipe:
-    with next_message(pipe) as message, message.take_handles()[0] as handle:
-        handle.write(bytes(message).upper())
-"""
-    with Invitation() as invitation, invited(code, channel):
-        near = invitation.attach_message_pipe("talk")
-        other = invitation.attach_message_pipe("not used")
-        invitation.send(channel.local_endpoint)
-        a, b = create_message_pipe()
-        with near, other, a:
-            near.write(b"hello", [b])
-            assert read(a) == b"HELLO"
-            wait_closed(near)
-            wait_closed(other)
-
-
-def test_over_a_named_channel(tmp_path: Path, read: Read) -> None:
-    code = """
-with NamedChannel.connect(sys.argv[1]) as endpoint, Invitation.accept(endpoint) as incoming:
-    with incoming.extract_message_pipe(b"x") as pipe:
-        pipe.write(b"met")
-"""
-    path = tmp_path / "channel"
-    with NamedChannel.listen(path) as server, Invitation() as invitation:
-        near = invitation.attach_message_pipe(b"x")
-        command = [sys.executable, "-c", PROLOGUE + code, path]
-        with near, subprocess.Popen(command) as child, server.accept(TIMEOUT) as endpoint:
-            invitation.send(endpoint)
-            assert read(near) == b"met"
-            assert child.wait(TIMEOUT) == 0
-
-
-@pytest.mark.parametrize(
-    "code",
-    ["", "sys.exit(3)", "os.kill(os.getpid(), 9)", "ChannelEndpoint.from_environment().close()"],
-)
-def test_a_process_that_never_accepts(
-    channel: PlatformChannel, wait_closed: WaitClosed, code: str
-) -> None:
-    """The local ends see it, whether the invitation is sent before or after its end."""
-    with (
-        PlatformChannel() as second,
-        Invitation() as early,
-        Invitation() as late,
-        early.attach_message_pipe("a") as a,
-        late.attach_message_pipe("b") as b,
-    ):
-        with invited(code, channel, leave=True), invited(code, second, leave=True) as child:
-            early.send(channel.local_endpoint, on_error=lambda report: None)
-            child.wait(TIMEOUT)
-        late.send(second.local_endpoint, on_error=lambda report: None)
-        wait_closed(a)
-        wait_closed(b)
-
-
-def test_an_accepted_invitation_lost_with_its_process(
-    channel: PlatformChannel, read: Read, wait_closed: WaitClosed
-) -> None:
-    code = """
-incoming = accept()
-with incoming.extract_message_pipe("a") as pipe:
-    pipe.write(b"last words")
-    time.sleep(3600)
-"""
-    with Invitation() as invitation, invitation.attach_message_pipe("a") as near:
-        with invited(code, channel, leave=True) as child:
-            invitation.send(channel.local_endpoint)
-            wait(near, Signals.READABLE, TIMEOUT)
-            child.kill()
-            child.wait()
-        assert read(near) == b"last words"
-        wait_closed(near)
-
-
-# --- bad messages ---
-
-BAD = """
-incoming = accept()
-with incoming.extract_message_pipe("a") as pipe:
-    incoming.close()  # long before the last bad message
-    pipe.write(b"bad")
-    with next_message(pipe) as message:
-        for handle in message.take_handles():
-            handle.write(b"bad, too")
-            handle.close()
-    next_message(pipe).close()
-"""
-
-
-def complain(pipe: MessagePipeHandle, reason: str) -> None:
-    assert wait(pipe, Signals.READABLE, TIMEOUT)[1].readable
-    with pipe.read() as message:
-        message.notify_bad(reason)
-
-
-def test_who_sent_a_bad_message_is_told(channel: PlatformChannel) -> None:
-    reports = list[BadMessageReport]()
-    with (
-        Invitation() as invitation,
-        invited(BAD, channel) as child,
-        invitation.attach_message_pipe("a") as near,
-    ):
-        invitation.send(channel.local_endpoint, on_error=reports.append)
-        complain(near, "no good")
-        # Also over a pipe that this process has made and passed out.
-        a, b = create_message_pipe()
-        with a:
-            near.write(b"", [b])
-            complain(a, "nor this")
-        near.write(b"end")
-    assert reports == [
-        BadMessageReport(reason="no good", pid=child.pid),
-        BadMessageReport("nor this", child.pid),
-    ]
-
-
-def test_each_is_blamed_for_its_own(channel: PlatformChannel) -> None:
-    reports: dict[str, list[BadMessageReport]] = {"first": [], "second": []}
-    with (
-        PlatformChannel() as other,
-        Invitation() as first,
-        Invitation() as second,
-        invited(BAD, channel) as one,
-        invited(BAD, other) as two,
-        first.attach_message_pipe("a") as a,
-        second.attach_message_pipe("a") as b,
-    ):
-        first.send(channel.local_endpoint, on_error=reports["first"].append)
-        second.send(other.local_endpoint, on_error=reports["second"].append)
-        complain(b, "b")
-        complain(a, "a")
-        for near in (a, b):
-            near.write_batch([b"", b""])
-    assert reports == {
-        "first": [BadMessageReport("a", one.pid)],
-        "second": [BadMessageReport("b", two.pid)],
-    }
-
-
-def test_a_message_that_is_read_when_its_sender_is_gone(
-    channel: PlatformChannel, wait_closed: WaitClosed
-) -> None:
-    code = """
-with accept() as incoming, incoming.extract_message_pipe("a") as pipe:
-    pipe.write(b"bad")
-"""
-    reports = list[BadMessageReport]()
-    with Invitation() as invitation, invitation.attach_message_pipe("a") as near:
-        with invited(code, channel) as child:
-            invitation.send(channel.local_endpoint, on_error=reports.append)
-            wait_closed(near)
-        complain(near, "late")
-    assert reports == [BadMessageReport("late", child.pid)]
-
-
-def test_without_a_callback_it_is_logged(
-    channel: PlatformChannel, caplog: pytest.LogCaptureFixture
-) -> None:
-    with (
-        Invitation() as invitation,
-        invited(BAD, channel) as child,
-        invitation.attach_message_pipe("a") as near,
-    ):
-        invitation.send(channel.local_endpoint)
-        complain(near, "no good")
-        near.write_batch([b"", b""])
-    (record,) = caplog.records
-    assert record.name == "mojo_seq"
-    assert "no good" in record.getMessage()
-    assert str(child.pid) in record.getMessage()
-
-
-def test_a_callback_that_raises_is_reported(
-    channel: PlatformChannel, caplog: pytest.LogCaptureFixture
-) -> None:
-    def on_error(report: BadMessageReport) -> None:
-        raise ZeroDivisionError
-
-    with (
-        Invitation() as invitation,
-        invited(BAD, channel),
-        invitation.attach_message_pipe("a") as near,
-    ):
-        invitation.send(channel.local_endpoint, on_error=on_error)
-        complain(near, "no good")
-        near.write_batch([b"", b""])
-    (record,) = caplog.records
-    assert record.exc_info is not None and record.exc_info[0] is ZeroDivisionError
-
-
-def test_who_was_told_is_not_kept_for_ever() -> None:
-    callbacks = bad_message_callbacks._Callbacks()
-
-    class Callback:
-        def __call__(self, report: BadMessageReport) -> None:
-            raise AssertionError
-
-    for pid in range(1, 1001):
-        on_error = Callback()
-        callbacks.add(pid, on_error)
-        callbacks.depart(pid, on_error)
-    assert len(callbacks._living) == 0
-    assert len(callbacks._departed) == bad_message_callbacks._MOST_DEPARTED
-    assert callbacks.find(1) is None
-    assert isinstance(callbacks.find(1000), Callback)
-    del on_error
-    callbacks._forget_all()
-    gc.collect()
-    assert not [each for each in gc.get_objects() if isinstance(each, Callback)]
-
-
-def test_a_number_that_is_used_again_belongs_to_the_newer() -> None:
-    callbacks = bad_message_callbacks._Callbacks()
-    first, second = list[BadMessageReport](), list[BadMessageReport]()
-    one, two = first.append, second.append
-    callbacks.add(1, one)
-    callbacks.add(1, two)
-    callbacks.depart(1, one)
-    assert callbacks.find(1) is two
-    callbacks.depart(1, two)
-    assert callbacks.find(1) is two
-    callbacks.add(1, one)
-    assert callbacks.find(1) is one
-
-
-@pytest.mark.parametrize("answer", [b"", b"x" * 16, b"MOJOansw", bytes(1 << 20)])
-def test_a_guest_that_answers_nonsense_costs_only_the_reports(
-    channel: PlatformChannel, read: Read, answer: bytes
-) -> None:
-    """It speaks the messages' language, and not the invitation's."""
-    with Invitation() as invitation, invitation.attach_message_pipe("a") as near:
-        invitation.send(channel.local_endpoint, on_error=lambda report: None)
-        with channel.remote_endpoint._adopt() as control:
-            assert wait(control, Signals.READABLE, TIMEOUT)[1].readable
-            with control.read() as message:
-                (far,) = message.take_handles()
-            assert isinstance(far, MessagePipeHandle)
-            control.write(answer)
-            assert wait(control, Signals.PEER_CLOSED, TIMEOUT)[1].peer_closed
-            with far:
-                far.write(b"goes on")
-                assert read(near) == b"goes on"
 
 
 def test_one_process_may_invite_itself(channel: PlatformChannel, read: Read) -> None:

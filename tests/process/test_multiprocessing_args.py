@@ -18,7 +18,7 @@ import pytest
 from mojo_seq import create_message_pipe
 
 PROLOGUE = """
-import gc, multiprocessing, os, sys, threading, time, warnings
+import gc, multiprocessing, os, socket, sys, threading, time
 import mp_targets
 from mojo_seq import *
 from mojo_seq import _core
@@ -42,16 +42,24 @@ def descriptors():
 def main(context):
 """
 EPILOGUE = """
+def use_everything_once(context):
+    # What multiprocessing, and the watching of other processes, takes once and for all.
+    near, far = (_core.adopt_socket(each.detach()) for each in socket.socketpair())
+    noticed = threading.Event()
+    with near, far, Watcher(lambda *notification: noticed.set()) as watcher:
+        wait(near, Signals.READABLE, 0.001)
+        watcher.watch(near, Signals.READABLE, None)
+        watcher.arm()
+        far.write(b"")
+        assert noticed.wait(30)
+    process = context.Process(target=os.getpid)
+    process.start()
+    process.join()
+    process.close()
+
 if __name__ == "__main__":
     context = multiprocessing.get_context(sys.argv[1])
-    # What multiprocessing, and waiting for other processes, takes once and for all.
-    near, far = create_message_pipe()
-    with near:
-        process = context.Process(target=mp_targets.use, args=(far,))
-        process.start()
-        wait(near, Signals.PEER_CLOSED, 30)
-        process.join()
-    process.close()
+    use_everything_once(context)
     before = owned(), descriptors(), threading.active_count()
     main(context)
     _core.release_cached_memory()
@@ -121,7 +129,7 @@ with near, producer, buffer.map() as mapping, open(sys.argv[0], "rb") as file:
     process = context.Process(target=mp_targets.take_all_kinds, args=(far, parcel))
     process.start()
     producer.write(b"data")
-    assert read(near).startswith(b"\\nimport gc"), "the script's first line"
+    assert read(near).startswith(b"\\nimport gc, multiprocessing")  # this very script
     process.join()
     assert bytes(memoryview(mapping)[:5]) == b"data\\0"
     del parcel
@@ -331,12 +339,18 @@ def test_pickling_and_copying_are_refused_everywhere_else() -> None:
 # --- what they write last ---
 
 
-@pytest.mark.parametrize("way", ["spawn", "forkserver", "fork"])
-@pytest.mark.parametrize("target", ["write_much", "connect_and_write_much"])
+WAYS = [
+    ("spawn", "write_much"),
+    ("spawn", "connect_and_write_much"),
+    ("forkserver", "write_much"),
+    ("forkserver", "connect_and_write_much"),
+    ("fork", "connect_and_write_much"),
+]
+
+
+@pytest.mark.parametrize(("way", "target"), WAYS)
 def test_what_it_wrote_before_its_end_arrives(tmp_path: Path, way: str, target: str) -> None:
     """More than fits into the kernel, read only after a while; such processes skip `atexit`."""
-    if (way, target) == ("fork", "write_much"):
-        target = "connect_and_write_much"  # it has no other way to a pipe
     connecting = """
 with NamedChannel.listen(PATH) as server:
     process = context.Process(target=mp_targets.connect_and_write_much, args=(PATH, 200))

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -122,27 +123,28 @@ def test_any_unix_stream_socket_can_be_an_endpoint() -> None:
         assert there.recv(10) == b"x"
 
 
-def not_a_stream(kind: str) -> tuple[int, Callable[[], None]]:
+@contextmanager
+def not_a_stream(kind: str) -> Iterator[int]:
     if kind == "a file":
-        fd = os.open("/dev/null", os.O_RDONLY)
-        return fd, lambda: os.close(fd)
-    if kind == "datagrams":
-        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        return pair[0].fileno(), lambda: [each.close() for each in pair] and None
-    if kind == "internet":
-        lone = socket.socket(socket.AF_INET)
-        return lone.fileno(), lone.close
-    return -1, lambda: None
+        with open("/dev/null") as file:
+            yield file.fileno()
+    elif kind == "no descriptor":
+        yield -1
+    else:
+        family, of_type = {
+            "datagrams": (socket.AF_UNIX, socket.SOCK_DGRAM),
+            "internet": (socket.AF_INET, socket.SOCK_STREAM),
+        }[kind]
+        with socket.socket(family, of_type) as lone:
+            yield lone.fileno()
 
 
 @pytest.mark.parametrize("kind", ["a file", "datagrams", "internet", "no descriptor"])
 def test_anything_else_is_refused_and_kept(kind: str) -> None:
-    fd, close = not_a_stream(kind)
-    with pytest.raises(InvalidArgumentError, match=str(fd)):
-        ChannelEndpoint(fd)
-    if fd >= 0:
-        os.fstat(fd)
-    close()
+    with not_a_stream(kind) as fd:
+        with pytest.raises(InvalidArgumentError, match=str(fd)):
+            ChannelEndpoint(fd)
+        assert fd < 0 or os.fstat(fd)
 
 
 def test_one_of_two_users_gets_it(channel: PlatformChannel) -> None:

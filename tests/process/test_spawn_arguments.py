@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import log_targets
 import pytest
 import spawn_targets
 
@@ -36,7 +37,7 @@ from mojo_seq import (
     spawn_process,
     wrap_fd,
 )
-from mojo_seq.process import lifeline, started_process
+from mojo_seq.process import lifeline
 
 TIMEOUT = 30.0
 Read = Callable[[MessagePipeHandle], bytes]
@@ -203,7 +204,7 @@ def notes(error: BaseException) -> str:
         (spawn_targets.nothing, (lambda: None,), "argument 1"),
         (spawn_targets.nothing, (1, threading.Lock()), "argument 2"),
         (spawn_targets.nothing, (1, [{"deep": threading.Lock()}]), "argument 2"),
-        (spawn_targets.nothing, (spawn_targets.Unpicklable(),), "argument 1"),
+        (spawn_targets.nothing, (log_targets.Unpicklable(),), "argument 1"),
     ],
 )
 def test_what_cannot_be_pickled(
@@ -233,7 +234,7 @@ def test_what_fails_to_be_unpickled_is_told_by_the_log(
 ) -> None:
     assert run_child(spawn_targets.nothing, spawn_targets.FailsToArrive()) == 1
     (record,) = caplog.records
-    assert "not at the destination" in record.exc_text
+    assert record.exc_text is not None and "not at the destination" in record.exc_text
 
 
 # --- processes that cannot be started ---
@@ -292,7 +293,7 @@ def test_an_interpreter_that_ends_before_it_begins(monkeypatch: pytest.MonkeyPat
         os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOWAIT)
         return started
 
-    monkeypatch.setattr(started_process.subprocess, "Popen", ends_at_once)
+    monkeypatch.setattr(subprocess, "Popen", ends_at_once)
     with near, far, nothing_is_started():
         with pytest.raises(AbortedError, match="before it had begun"):
             spawn_process(spawn_targets.nothing, far)
@@ -318,6 +319,6 @@ def test_os_errors_are_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_process(*args: Any, **kwargs: Any) -> None:
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
-    monkeypatch.setattr(started_process.subprocess, "Popen", no_process)
+    monkeypatch.setattr(subprocess, "Popen", no_process)
     with nothing_is_started(), pytest.raises(ResourceExhaustedError, match="cannot be started"):
         spawn_process(spawn_targets.nothing)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pickle
 import random
+from contextlib import suppress
 from typing import NamedTuple
 
 from mojo_seq import (
     MessagePipeHandle,
+    PeerClosedError,
     ShouldWaitError,
     Signals,
     wait_many,
@@ -55,48 +57,63 @@ class Held:
 
 
 class Mingler:
+    """One of the processes; `links` lead to the others, of whom some may die."""
+
     def __init__(self, links: list[MessagePipeHandle], held: list[Held], seed: int) -> None:
-        self._links = links
+        self._links = list(links)
         self._held = held
         self._rng = random.Random(seed)
-        self._done = 0  # how many of the others are
+        self._done = set[MessagePipeHandle]()  # links to others that send no more
 
     def run(self, steps: int) -> list[Held]:
         """Does so many things, then takes in what is still on its way."""
         for _ in range(steps):
-            self._step()
+            if self._held and self._links:
+                self._step()
             self._take(0)
-        for link in self._links:
-            link.write(DONE)
-        while self._done < len(self._links):
+        for link in list(self._links):
+            with suppress(PeerClosedError):
+                link.write(DONE)
+        while self._done < set(self._links):
             self._take(TIMEOUT)
         return self._held
 
     def _step(self) -> None:
-        if not self._held:
-            return
         held = self._rng.choice(self._held)
         what = self._rng.random()
-        if what < 0.4:
-            held.write(self._rng.choice([0, 10, 1_000, 70_000]) if what < 0.05 else 20)
-        elif what < 0.6:
-            held.read_all()
-        else:
-            self._held.remove(held)
-            self._rng.choice(self._links).write(pickle.dumps(held.travels()), [held.handle])
+        with suppress(PeerClosedError):  # then it goes on in other hands, and is told there, too
+            if what < 0.4:
+                held.write(self._rng.choice([0, 10, 1_000, 70_000]) if what < 0.05 else 20)
+            elif what < 0.6:
+                held.read_all()
+            else:
+                self._rng.choice(self._links).write(pickle.dumps(held.travels()), [held.handle])
+                self._held.remove(held)
 
     def _take(self, timeout: float) -> None:
         """What the others have sent; waits for something if there is time."""
-        result, index, _ = wait_many([(link, Signals.READABLE) for link in self._links], timeout)
-        while index is not None and result == 0:
-            with next_message(self._links[index]) as message:
-                if message.payload == DONE:
-                    self._done += 1
-                else:
-                    (handle,) = message.take_handles()
-                    assert isinstance(handle, MessagePipeHandle)
-                    self._held.append(Held(pickle.loads(message.payload), handle))
-            result, index, _ = wait_many([(link, Signals.READABLE) for link in self._links], 0)
+        open_links = [link for link in self._links if link not in self._done]
+        while open_links:
+            result, index, _ = wait_many([(link, Signals.READABLE) for link in open_links], timeout)
+            if index is None:
+                assert timeout == 0, "nothing comes"
+                return
+            timeout = 0
+            link = open_links[index]
+            if result == 0:
+                self._receive(link)
+            else:
+                self._links.remove(link)
+            open_links = [each for each in self._links if each not in self._done]
+
+    def _receive(self, link: MessagePipeHandle) -> None:
+        with next_message(link) as message:
+            if message.payload == DONE:
+                self._done.add(link)
+                return
+            (handle,) = message.take_handles()
+            assert isinstance(handle, MessagePipeHandle)
+            self._held.append(Held(pickle.loads(message.payload), handle))
 
 
 def mingle(

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-from mojo_seq import MessagePipeHandle, spawn_process
+from mojo_seq import ChildProcess, MessagePipeHandle, spawn_process
 from puppets.pipes import receive
 
 FOR_EVER = 3_600
@@ -49,7 +49,9 @@ def ignore_signals() -> None:
     for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    socket.socketpair()[0].recv(1)
+    here, there = socket.socketpair()
+    with there:
+        here.recv(1)
 
 
 def join_a_thread() -> None:
@@ -87,32 +89,40 @@ def have_a_busy_child(pipe: MessagePipeHandle, way: str) -> None:
     be_busy(pipe, way)
 
 
-def have_busy_children(ways: list[str]) -> None:
+def have_busy_children(ways: list[str]) -> list[ChildProcess]:
     """Prints the numbers of a child and a grandchild for each way."""
     children = [spawn_process(have_a_busy_child, way) for way in ways]
     for child in children:
         print(int(receive(child.pipe)), int(receive(child.pipe)), flush=True)
+    return children
 
 
-def in_a_thread(ways: list[str]) -> None:
+def in_a_thread(ways: list[str]) -> list[ChildProcess]:
     """The thread that starts them ends before the process does."""
-    thread = threading.Thread(target=have_busy_children, args=(ways,))
+    children: list[ChildProcess] = []
+    thread = threading.Thread(target=lambda: children.extend(have_busy_children(ways)))
     thread.start()
     thread.join()
     print("the thread has ended", flush=True)
+    return children
 
 
-def with_a_forked_process(ways: list[str]) -> None:
+def with_a_forked_process(ways: list[str]) -> list[ChildProcess]:
     """Prints the number of a forked process, too, which nothing ends but the test."""
-    have_busy_children(ways)
+    children = have_busy_children(ways)
     pid = os.fork()
     if pid == 0:
         time.sleep(FOR_EVER)
     print(pid, flush=True)
+    return children
 
 
 def main(what: str, *ways: str) -> None:
-    {
+    # A shell may have started the tests with these ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # Kept: a Ctrl-C that comes while something is being dropped is lost.
+    children = {
         "have": have_busy_children,
         "in a thread": in_a_thread,
         "with a forked process": with_a_forked_process,
@@ -126,6 +136,7 @@ def main(what: str, *ways: str) -> None:
     if what == "exec":
         os.execvp("sleep", ["sleep", str(FOR_EVER)])
     time.sleep(FOR_EVER)
+    del children
 
 
 if __name__ == "__main__":

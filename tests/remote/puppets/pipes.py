@@ -14,6 +14,7 @@ from mojo_seq import (
     ShouldWaitError,
     Signals,
     SignalsState,
+    _core,
     wait,
 )
 from puppets.wire import TIMEOUT
@@ -131,3 +132,18 @@ def count_round_trips(pipe: MessagePipeHandle, caller: MessagePipeHandle, count:
         assert receive(pipe) == str(number).encode()
     pipe.close()
     caller.write(f"{count} round trips".encode())
+
+
+def read_away(pipe: MessagePipeHandle, count: int) -> None:
+    for _ in range(count):
+        next_message(pipe).close()
+
+
+def send_zeros(pipe: MessagePipeHandle, count: int, nbytes: int) -> None:
+    for _ in range(count):
+        pipe.write(bytes(nbytes))
+
+
+def flush(timeout: float) -> None:
+    """Until all that was written has left the process."""
+    assert _core.flush(timeout) == 0
