@@ -42,10 +42,11 @@ class StartedProcess:
         self, control_fd: int, on_error: Callable[[BadMessageReport], object] | None
     ) -> None:
         self._lock = threading.RLock()  # nobody reaps the process while somebody uses its pid
+        self._exitcode: int | None = None  # _lock
         self._lifeline = Lifeline()
         self._on_error = on_error
         try:
-            self._popen = _popen(control_fd, self._lifeline.child_fd)
+            self.pid = _start(control_fd, self._lifeline.child_fd)
         except OSError as error:
             self._lifeline.close()
             raise system_error(error, f"{sys.executable!r} cannot be started") from error
@@ -54,19 +55,20 @@ class StartedProcess:
             raise
         finally:
             self._lifeline.close_child_end()
-        self.pid = self._popen.pid
         if on_error is not None:
             callbacks.add(self.pid, on_error)
 
     def poll(self) -> int | None:
         """The exit code, or None as long as it runs."""
         with self._lock:
-            code = self._popen.poll()
-        if code is not None:
-            self._lifeline.close()
-            if self._on_error is not None:
-                callbacks.depart(self.pid, self._on_error)
-        return code
+            if self._exitcode is None:
+                self._exitcode = _reap(self.pid)
+            if self._exitcode is None:
+                return None
+        self._lifeline.close()
+        if self._on_error is not None:
+            callbacks.depart(self.pid, self._on_error)
+        return self._exitcode
 
     def wait(self, deadline: Deadline) -> int | None:
         """Waits for its end; None: it still runs at the deadline."""
@@ -98,7 +100,16 @@ class StartedProcess:
         self.wait(Deadline(None))
 
 
-def _popen(control_fd: int, lifeline_fd: int) -> subprocess.Popen[bytes]:
+def _reap(pid: int) -> int | None:
+    try:
+        reaped, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return 0  # somebody else has reaped it: as subprocess says then
+    return os.waitstatus_to_exitcode(status) if reaped else None
+
+
+def _start(control_fd: int, lifeline_fd: int) -> int:
+    """Starts the process and returns its number."""
     if not sys.executable:
         raise _core.FailedPreconditionError("sys.executable does not say what to start")
     # Ctrl-C is for the child to hear of when it can tell its end from an error.
@@ -113,10 +124,12 @@ def _popen(control_fd: int, lifeline_fd: int) -> subprocess.Popen[bytes]:
             blocked=signal.SIGINT in before,
         )
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-        return subprocess.Popen(
+        popen = subprocess.Popen(
             [sys.executable, *flags, "-c", command],
             stdin=subprocess.DEVNULL,
             pass_fds=(control_fd, lifeline_fd),
         )
+        popen.returncode = 0  # it was needed for the start, and is to care for nothing else
+        return popen.pid
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -50,6 +50,7 @@ class Scale:
         """
         block = (0.01 if self.quick else seconds) / BLOCKS
         n = 50
+        run(n)  # where there is another process, it has started then
         while (elapsed := timed(run, n)) < block / 10:
             n *= 4
         n = max(1, int(n * block / elapsed))

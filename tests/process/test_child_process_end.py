@@ -214,6 +214,7 @@ print(*[child.pid for child in children])
 # --- after a fork ---
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_has_no_children(read: Read) -> None:
     with spawn_process(spawn_targets.until_closed) as child:
         read(child.pipe)
@@ -240,6 +241,7 @@ def test_a_forked_child_has_no_children(read: Read) -> None:
         assert child.wait(TIMEOUT) == 0
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_can_have_its_own(read: Read) -> None:
     with spawn_process(spawn_targets.until_closed) as child:
         read(child.pipe)

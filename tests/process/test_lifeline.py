@@ -16,8 +16,10 @@ import spawn_targets
 TIMEOUT = 30.0
 
 PARENT = """
-import os, signal, spawn_targets, sys, threading
+import ctypes, os, signal, spawn_targets, sys, threading
 from mojo_seq import *
+
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # if the test itself is killed: PR_SET_PDEATHSIG
 
 folder, end = sys.argv[1:]
 children = [

@@ -73,6 +73,10 @@ if __name__ == "__main__":
 """
 
 
+# Newer versions of Python do not like to fork where there are threads.
+FORKING = "ignore::DeprecationWarning:multiprocessing.popen_fork"
+
+
 def run(tmp_path: Path, body: str, method: str) -> str:
     """Runs a program with `body` as its main function; returns what it and its processes say."""
     lines = "\n".join("    " + line for line in body.strip().splitlines())
@@ -80,7 +84,7 @@ def run(tmp_path: Path, body: str, method: str) -> str:
     script.write_text(PROLOGUE + lines + EPILOGUE)
     helpers = str(Path(mp_targets.__file__).parent)
     done = subprocess.run(
-        [sys.executable, "-X", "dev", script, method],
+        [sys.executable, "-X", "dev", "-W", FORKING, script, method],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": helpers},

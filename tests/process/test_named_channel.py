@@ -319,6 +319,7 @@ def test_a_dropped_server_is_closed_with_a_warning(path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_has_no_server_and_does_it_no_harm(path: Path) -> None:
     with NamedChannel.listen(path) as server:
         pid = os.fork()

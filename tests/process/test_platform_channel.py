@@ -268,6 +268,7 @@ def test_the_same_in_the_same_process(
     taken.close()
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_it_goes_on_in_a_forked_child(channel: PlatformChannel) -> None:
     pid = os.fork()
     if pid == 0:
