@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 
 class LostWorker(NamedTuple):
-    """`exitcode` is negative if a signal ended it."""
+    """`exitcode` is negative if a signal ended it. None: it ended before anybody knew it."""
 
     worker: int
-    pid: int
-    exitcode: int
+    pid: int | None
+    exitcode: int | None
 
     @property
     def reason(self) -> str:
+        if self.exitcode is None:
+            return "could not be started"
         if self.exitcode >= 0:
             return f"ended with exit code {self.exitcode}"
         try:
@@ -24,4 +26,5 @@ class LostWorker(NamedTuple):
         return f"was killed by {name}"
 
     def __str__(self) -> str:
-        return f"worker {self.worker} (pid {self.pid}) {self.reason}"
+        pid = "" if self.pid is None else f" (pid {self.pid})"
+        return f"worker {self.worker}{pid} {self.reason}"

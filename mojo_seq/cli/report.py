@@ -121,7 +121,7 @@ def _tables(ledger: Ledger, paths: list[str], workers: int, encoding: str) -> li
         [p["kind"], short(p["path"]), p["reason"]]
         for p in islice(ledger.records(problems=True), SHOWN)
     ]
-    lost = [[f"{each.worker}", f"{each.pid}", each.reason] for each in ledger.lost_workers]
+    lost = [[f"{each.worker}", f"{each.pid or '-'}", each.reason] for each in ledger.lost_workers]
     return [
         Table("", ["", "", "", ""], facts),
         Table("Entropy, bits per byte", ["bits", "", ">files", ">bytes"], chart),

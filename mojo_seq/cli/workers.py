@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from mojo_seq import (
+    AbortedError,
     ChildProcess,
     DeadlineExceededError,
     MessagePipeHandle,
@@ -81,43 +82,54 @@ class WorkerProcesses(Workers):
 
     def __init__(self, count: int) -> None:
         super().__init__(count)
-        self._children: list[ChildProcess] = []
+        self._children: list[ChildProcess | None] = []
 
     def start(self, make_runner: Callable[[], SequencedTaskRunner]) -> list[MessagePipeHandle]:
         # The children keep this mask: Ctrl-C is for us, who end them.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            for number in range(1, self.count + 1):
-                self._children.append(spawn_process(serve, name=f"worker {number}"))
+            return [self._start_one(number) for number in range(1, self.count + 1)]
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return [child.pipe for child in self._children]
+
+    def _start_one(self, number: int) -> MessagePipeHandle:
+        try:
+            child = spawn_process(serve, name=f"worker {number}")
+        except AbortedError:  # killed at once; as good as lost
+            self._children.append(None)
+            near_end, far_end = create_message_pipe()
+            far_end.close()
+            return near_end
+        self._children.append(child)
+        return child.pipe
 
     def explain_loss(self, number: int) -> LostWorker:
         child = self._children[number - 1]
-        _end(child, GRACE_PERIOD)
-        assert child.exitcode is not None
-        return LostWorker(number, child.pid, child.exitcode)
+        if child is None:
+            return LostWorker(number, None, None)
+        return LostWorker(number, child.pid, _end(child, GRACE_PERIOD))
 
     def close(self) -> None:
-        for child in self._children:
+        children = [child for child in self._children if child is not None]
+        for child in children:
             child.pipe.close()
         end = time.monotonic() + GRACE_PERIOD
-        for child in self._children:
+        for child in children:
             _end(child, end - time.monotonic())
 
     def kill(self) -> None:
         for child in self._children:  # they end with us, but not those that somebody has stopped
-            child.kill()
+            if child is not None:
+                child.kill()
 
 
-def _end(child: ChildProcess, timeout: float) -> None:
+def _end(child: ChildProcess, timeout: float) -> int:
     """Wait for the end of a process whose pipe is closed; help it if that takes too long."""
     try:
-        child.wait(timeout)
+        return child.wait(timeout)
     except DeadlineExceededError:
         child.kill()
-        child.wait()
+        return child.wait()
 
 
 def serve(pipe: MessagePipeHandle) -> None:

@@ -23,3 +23,7 @@ def test_what_is_said(exitcode: int, reason: str) -> None:
     lost = LostWorker(2, 4321, exitcode)
     assert lost.reason == reason
     assert str(lost) == f"worker 2 (pid 4321) {reason}"
+
+
+def test_what_is_said_of_one_that_nobody_knew() -> None:
+    assert str(LostWorker(2, None, None)) == "worker 2 could not be started"

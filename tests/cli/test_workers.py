@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from mojo_seq import create_data_pipe, create_message_pipe
+from mojo_seq import AbortedError, RunLoop, create_data_pipe, create_message_pipe
+from mojo_seq.cli import workers
+from mojo_seq.cli.lost_worker import LostWorker
 from mojo_seq.cli.records import to_message
-from mojo_seq.cli.workers import serve
+from mojo_seq.cli.workers import WorkerProcesses, serve
 
 HELPERS = str(Path(__file__).parent / "helpers")
 
@@ -38,6 +40,21 @@ def test_a_defect_ends_serving_and_is_raised() -> None:
         with pytest.raises(ValueError, match="Expecting value"):
             serve(worker)
         assert not worker.is_valid
+
+
+def test_processes_that_are_killed_while_they_are_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spawn_process(*args: object, **kwargs: object) -> None:
+        raise AbortedError("the interpreter ended before it had begun")
+
+    monkeypatch.setattr(workers, "spawn_process", spawn_process)
+    processes = WorkerProcesses(2)
+    pipes = processes.start(lambda: RunLoop().task_runner)
+    assert [pipe.query_signals_state().peer_closed for pipe in pipes] == [True, True]
+    assert processes.explain_loss(2) == LostWorker(2, None, None)
+    processes.kill()
+    processes.close()
+    for pipe in pipes:
+        pipe.close()
 
 
 def demo_with(target: str, folder: Path) -> subprocess.CompletedProcess[str]:

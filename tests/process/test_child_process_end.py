@@ -18,9 +18,11 @@ from mojo_seq import (
     ChildProcess,
     FailedPreconditionError,
     MessagePipeHandle,
+    create_message_pipe,
     spawn_process,
 )
-from mojo_seq.process import child_process, lifeline
+from mojo_seq.process import child_process, child_supervisor, lifeline
+from mojo_seq.process.log_reader import LogReader
 
 TIMEOUT = 30.0
 Read = Callable[[MessagePipeHandle], bytes]
@@ -281,3 +283,26 @@ os.kill(os.getpid(), 9)
         assert not spawn_targets.is_dead(forked)
     finally:
         os.kill(forked, signal.SIGKILL)
+
+
+def test_one_that_is_dropped_when_its_log_has_just_ended_is_somebody_s() -> None:
+    """Either the thread takes it over or the finalizer is told that it has to do without."""
+    supervisor = child_supervisor.ChildSupervisor()
+    near, far = create_message_pipe()
+    reader = LogReader(far, "a process")
+    reaped = threading.Event()
+
+    def reap() -> int:
+        reaped.set()
+        return 0
+
+    with near:
+        supervisor.add(reader)
+        assert supervisor.abandon(reader, reap)
+        near.close()
+        assert reaped.wait(TIMEOUT)
+        pause = threading.Event()
+        while any(each.name == "mojo_seq-children" for each in threading.enumerate()):
+            pause.wait(0.005)
+        assert not supervisor.abandon(reader, reap)
+        assert not supervisor._abandoned

@@ -67,7 +67,7 @@ def test_all_to_all(
     for one, other in zip(party.held[::2], party.held[1::2], strict=True):
         assert (one.pipe, one.side, other.side) == (other.pipe, 0, 1)
         check(one, other)
-    assert sum(each.written for each in party.held) > 100
+    assert sum(each.written for each in party.held) > 10
 
 
 def check(one: Held, other: Held) -> None:
