@@ -58,7 +58,8 @@ cdef class Message:
         """
         cdef size_t size = to_allocation(nbytes, "nbytes")
         listed = to_handles(handles)
-        cdef c_Message* made = allocate_message(size, zeroed, size >= kSegmentThreshold)
+        cdef c_Message* made = allocate_message(
+            size, zeroed, kAnyPipe if size >= kSegmentThreshold else 0)
         cdef Message message = Message.__new__(Message)
         message._writable = True
         message._build(made, listed)

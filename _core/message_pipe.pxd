@@ -1,4 +1,5 @@
 # engine/message_pipe.h
+from libc.stdint cimport uint64_t
 from libcpp cimport bool as cbool
 from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
@@ -21,6 +22,7 @@ cdef extern from "engine/message_pipe.h" namespace "mojo_seq" nogil:
         c_Result Write(HandleValue value, c_Message* message, Attachment* attachment,
                        size_t* blamed, Serialization* serialization)
         cbool IsRemote()
+        uint64_t PipeNumber()
         c_Result WriteBatch(HandleValue value, MessageList* messages)
         c_Result Read(HandleValue value, c_Message** message)
         c_Result ReadBatch(HandleValue value, size_t max_messages, MessageList* messages)

@@ -44,9 +44,12 @@ cdef c_Message* new_message(object payload, str name="payload",
 
 cdef c_Message* copy_message(const char* data, size_t nbytes,
                              MessagePipeEndpoint* receiver) except NULL:
-    cdef bint shared = nbytes >= kSegmentThreshold and receiver is not NULL and receiver.IsRemote()
-    cdef c_Message* message = allocate_message(nbytes, False, shared)
+    cdef uint64_t pipe = 0
+    cdef c_Message* message
     cdef char* target
+    if nbytes >= kSegmentThreshold and receiver is not NULL:
+        pipe = receiver.PipeNumber()
+    message = allocate_message(nbytes, False, pipe)
     if nbytes > 0:
         target = <char*>message.payload.get().data()
         if nbytes >= LONG_COPY:
@@ -57,16 +60,16 @@ cdef c_Message* copy_message(const char* data, size_t nbytes,
     return message
 
 
-cdef c_Message* allocate_message(size_t nbytes, bint zeroed, bint shared) except NULL:
-    """`shared`: in memory that can be sent to another process as it is, if there is any."""
+cdef c_Message* allocate_message(size_t nbytes, bint zeroed, uint64_t pipe) except NULL:
+    """`pipe`: unless it is 0, in memory that can be sent over that pipe as it is, if there is any."""
     cdef c_Message* message
     if nbytes > MaxMessageBytes():
         raise ResourceExhaustedError(
             f"a message carries at most {MaxMessageBytes()} bytes, got {nbytes}")
     message = new c_Message()
     if nbytes > 0:
-        if shared:
-            message.payload = AllocateSegment(nbytes, zeroed)
+        if pipe != 0:
+            message.payload = AllocateSegment(nbytes, zeroed, pipe)
         if message.payload.get() is NULL:
             message.payload = Payload.Allocate(nbytes, zeroed)
         if message.payload.get() is NULL:

@@ -133,7 +133,10 @@ void DataPipeEnd::LookForNews(short events) {
     link = pipe_->link;
   }
   if (!link) return;
-  if (events == kNotPolled) events = PollSocket(link->fd(), POLLIN | POLLRDHUP);
+  // An end that somebody else has seen may be that of a socket which was ours before.
+  if (events == kNotPolled || (events & (POLLRDHUP | POLLHUP | POLLERR))) {
+    events = PollSocket(link->fd(), POLLIN | POLLRDHUP);
+  }
   const bool gone = link->Answer(events);
   Lock lock(this);
   if (pipe_->link.get() != link.get()) return;

@@ -9,17 +9,6 @@ std::mutex& TransitMutex() {
   return mutex.Get();
 }
 
-namespace {
-
-bool CarriesMessagePipe(const Message* message) {
-  for (const Ref<Dispatcher>& dispatcher : message->dispatchers) {
-    if (dispatcher->type() == HandleType::kMessagePipe) return true;
-  }
-  return false;
-}
-
-}  // namespace
-
 bool UseSerialized(Message* message, const SerializedMessages& serialized) {
   if (message->IsSerialized()) return true;
   auto it = serialized.find(message->context);
@@ -79,7 +68,7 @@ Result MessagePipeEndpoint::Write(HandleValue value, Message* message, Attachmen
                                   size_t* blamed, Serialization* serialization) {
   *blamed = SIZE_MAX;
   const bool attaching = attachment && attachment->size() > 0;
-  if (!attaching && !CarriesMessagePipe(message)) {
+  if (!attaching && message->dispatchers.empty()) {
     Result result;
     {
       Lock lock(this);
@@ -93,7 +82,7 @@ Result MessagePipeEndpoint::Write(HandleValue value, Message* message, Attachmen
       serialization->unserialized = {message->context};
     }
     if (result != Result::kUnavailable) return result;
-    if (message->IsSerialized() && message->dispatchers.empty()) return SendPlain(value, message);
+    if (message->IsSerialized()) return SendPlain(value, message);
   }
   Channel::Guard transit(TransitMutex());
   if (this->value() != value) return Result::kInvalidArgument;

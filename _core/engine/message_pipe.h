@@ -70,6 +70,8 @@ class MessagePipeEndpoint : public Dispatcher {
 
   // True if the peer is in another process.
   bool IsRemote() const;
+  // The number of its socket, for Segment::Allocate; 0 if the peer is in this process.
+  uint64_t PipeNumber() const;
 
   // --- leaving and arriving; see Departure ---
   // From now on, until it has left or not, messages for it must be serialized.

@@ -22,26 +22,38 @@ namespace {
 
 constexpr short kGone = POLLHUP | POLLERR;
 
-// A large payload that was written to ordinary memory.
-void MoveToSegment(Message* message) {
-  if (message->size < Segment::kThreshold || Segment::Of(*message)) return;
-  Ref<Payload> payload = Segment::Allocate(message->size, false);
-  if (!payload) return;  // then it goes through the socket
-  memcpy(payload->data(), message->payload->data(), message->size);
-  message->payload = std::move(payload);
+// A large payload that was written to ordinary memory, or to some that another peer knows.
+void MoveToSegment(Message* message, uint64_t pipe) {
+  if (message->size < Segment::kThreshold) return;
+  Segment* segment = Segment::Of(*message);
+  if (!segment || !segment->MayGoTo(pipe)) {
+    Ref<Payload> payload = Segment::Allocate(message->size, false, pipe);
+    if (!payload) payload = segment ? Payload::Allocate(message->size) : nullptr;
+    if (!payload) return;  // then it goes through the socket, or as it is
+    memcpy(payload->data(), message->payload->data(), message->size);
+    message->payload = std::move(payload);
+    segment = Segment::Of(*message);
+  }
+  if (segment) segment->GoTo(pipe);
 }
 
 }  // namespace
 
 Ref<MessagePipeEndpoint> MessagePipeEndpoint::FromSocket(ScopedFd fd) {
   auto endpoint = Ref<MessagePipeEndpoint>::Adopt(new MessagePipeEndpoint(PickStripe()));
-  endpoint->channel_ = MakeRef<Channel>(std::move(fd), 0, 0);
+  const uint64_t cookie = SocketCookie(fd.get());
+  endpoint->channel_ = MakeRef<Channel>(std::move(fd), cookie, 0);
   return endpoint;
 }
 
 bool MessagePipeEndpoint::IsRemote() const {
   Lock lock(this);
   return static_cast<bool>(channel_);
+}
+
+uint64_t MessagePipeEndpoint::PipeNumber() const {
+  Lock lock(this);
+  return channel_ ? channel_->cookie() : 0;
 }
 
 Ref<Channel> MessagePipeEndpoint::channel(HandleValue value) const {
@@ -85,7 +97,6 @@ void MessagePipeEndpoint::OnSent(Channel* channel, Result result) {
 }
 
 Result MessagePipeEndpoint::SendPlain(HandleValue value, Message* message) {
-  MoveToSegment(message);
   for (;;) {
     Result result;
     Ref<Channel> remote = channel(value);
@@ -96,6 +107,7 @@ Result MessagePipeEndpoint::SendPlain(HandleValue value, Message* message) {
       if (result == Result::kUnavailable) continue;
       return result;
     }
+    MoveToSegment(message, remote->cookie());
     {
       Channel::Guard guard(remote->send_mutex());
       result = CheckSend(value, remote.get());
@@ -111,7 +123,9 @@ Result MessagePipeEndpoint::SendPlain(HandleValue value, Message* message) {
 }
 
 Result MessagePipeEndpoint::SendBatch(HandleValue value, Channel* channel, MessageList* messages) {
-  for (Message* each = messages->head(); each; each = each->next) MoveToSegment(each);
+  for (Message* each = messages->head(); each; each = each->next) {
+    MoveToSegment(each, channel->cookie());
+  }
   Result result;
   {
     Channel::Guard guard(channel->send_mutex());
@@ -140,7 +154,7 @@ Result MessagePipeEndpoint::SendWithHandles(HandleValue value, Message* message,
   }
   Result result = CheckSend(value, remote.get());
   if (result != Result::kOk) return result;
-  MoveToSegment(message);
+  MoveToSegment(message, remote->cookie());
   if (attaching) {
     result = BeginAttachment(value, message, attachment, blamed);
     if (result != Result::kOk) return result;
@@ -266,7 +280,10 @@ void MessagePipeEndpoint::LookForNews(short events) {
     remote = channel_;
     empty = queue_.empty();
   }
-  if (events == kNotPolled) events = PollSocket(remote->fd(), POLLIN | POLLRDHUP);
+  // An end that somebody else has seen may be that of a socket which was ours before.
+  if (events == kNotPolled || (events & (POLLRDHUP | kGone))) {
+    events = PollSocket(remote->fd(), POLLIN | POLLRDHUP);
+  }
   if (events & (POLLRDHUP | kGone)) {
     // All that it sent is here: when its end is known, so is what it said.
     while (Pull(remote.get()) == Result::kOk) continue;

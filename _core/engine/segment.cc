@@ -25,6 +25,7 @@ class SegmentMemory {
   size_t capacity() const { return nbytes - PageSize(); }
 
   Ref<SharedFd> fd;  // null in the cache of received ones
+  uint64_t pipe = 0;  // that it was lent on; 0: none
   const size_t nbytes;
   const dev_t device;
   const ino_t inode;
@@ -40,18 +41,19 @@ using Memory = std::unique_ptr<SegmentMemory>;
 // Memory that nobody here uses at the moment, newest first.
 class Pool {
  public:
-  Memory Take(size_t capacity) {
+  Memory Take(size_t capacity, uint64_t pipe) {
     std::lock_guard<std::mutex> lock(mutex_);
     auto best = memory_.end();
     for (auto it = memory_.begin(); it != memory_.end(); ++it) {
       const size_t has = (*it)->capacity();
       if (has < capacity || has / 2 > capacity) continue;
+      if (pipe != Segment::kAnyPipe && (*it)->pipe != 0 && (*it)->pipe != pipe) continue;
       if ((*it)->holders().load(std::memory_order_acquire) != 0) continue;
       if (best == memory_.end() || has < (*best)->capacity()) best = it;
     }
     return Remove(best);
   }
-  Memory Take(dev_t device, ino_t inode) {
+  Memory TakeAgain(dev_t device, ino_t inode) {
     std::lock_guard<std::mutex> lock(mutex_);
     return Remove(std::find_if(memory_.begin(), memory_.end(), [&](const Memory& each) {
       return each->inode == inode && each->device == device;
@@ -127,8 +129,8 @@ Memory Make(size_t nbytes) {
 
 }  // namespace
 
-Ref<Payload> Segment::Allocate(size_t nbytes, bool zeroed) {
-  Memory memory = Made().Take(nbytes);
+Ref<Payload> Segment::Allocate(size_t nbytes, bool zeroed, uint64_t pipe) {
+  Memory memory = Made().Take(nbytes, pipe);
   if (memory) {
     if (zeroed) memset(memory->data(), 0, nbytes);
   } else {
@@ -155,7 +157,7 @@ bool Segment::Receive(ScopedFd fd, size_t nbytes, Ref<Payload>* payload) {
   if (!IsSealedMemory(fd.get()) || fstat(fd.get(), &info) != 0 || info.st_size < 0) return false;
   const size_t whole = static_cast<size_t>(info.st_size);
   if (whole < PageSize() || whole - PageSize() < nbytes) return false;
-  Memory memory = Received().Take(info.st_dev, info.st_ino);
+  Memory memory = Received().TakeAgain(info.st_dev, info.st_ino);
   if (memory && memory->nbytes <= whole && memory->capacity() >= nbytes) {
     memory->fd = MakeRef<SharedFd>(std::move(fd));
   } else {
@@ -169,6 +171,13 @@ bool Segment::Receive(ScopedFd fd, size_t nbytes, Ref<Payload>* payload) {
   *payload = Payload::Over(data, nbytes, std::move(segment));
   return static_cast<bool>(*payload);
 }
+
+// What was received has another maker, who decides.
+bool Segment::MayGoTo(uint64_t pipe) const {
+  return received_ || memory_->pipe == 0 || memory_->pipe == pipe;
+}
+
+void Segment::GoTo(uint64_t pipe) { memory_->pipe = pipe; }
 
 Ref<SharedFd> Segment::Lend() {
   memory_->holders().fetch_add(1, std::memory_order_acq_rel);

@@ -3,8 +3,8 @@
 // Fresh pages cost far more than copying into old ones, so memory goes back to a pool when the
 // message is gone on both sides: a count of holders at its beginning is how the sides tell each
 // other. Receivers keep their mappings for a while, and know memory that comes again by its inode.
-// What a peer does with the count or the bytes can harm only what it was sent: memory that is lent
-// too long is given up, sizes are sealed.
+// What a peer does with the count or the bytes can harm only what goes over the same pipe: memory that
+// was lent on one is never lent on another, what is lent too long is given up, sizes are sealed.
 #pragma once
 
 #include <memory>
@@ -23,13 +23,18 @@ class Segment : public RefCounted {
   // Payloads of at least this many bytes travel in segments.
   static constexpr size_t kThreshold = 64 * 1024;
 
-  // Null: there is no memory or no descriptor for it.
-  static Ref<Payload> Allocate(size_t nbytes, bool zeroed);
+  // For the pipe with that number (Channel::cookie), or kAnyPipe if it is not known yet. Null: there
+  // is no memory or no descriptor for it.
+  static constexpr uint64_t kAnyPipe = UINT64_MAX;
+  static Ref<Payload> Allocate(size_t nbytes, bool zeroed, uint64_t pipe);
   // The segment that holds the payload of `message`; null if none does.
   static Segment* Of(const Message& message);
   // False unless `fd` is memory of that size that nobody can shrink.
   static bool Receive(ScopedFd fd, size_t nbytes, Ref<Payload>* payload);
 
+  // False: it was lent on another pipe before, and its receiver may still see it.
+  bool MayGoTo(uint64_t pipe) const;
+  void GoTo(uint64_t pipe);
   // For sending it; the receiver holds it from now on, too.
   Ref<SharedFd> Lend();
 

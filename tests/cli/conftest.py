@@ -24,9 +24,8 @@ def run_demo() -> Run:
 
     def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-W", "error", "-m", "mojo_seq", "demo", *map(str, arguments)]
-        return subprocess.run(
-            command, capture_output=True, text=True, errors="surrogateescape", **options
-        )
+        options = {"text": True, "errors": "surrogateescape", "timeout": 55, **options}
+        return subprocess.run(command, capture_output=True, **options)
 
     return run
 

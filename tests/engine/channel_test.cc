@@ -330,7 +330,9 @@ TEST(without_room_for_descriptors_the_message_stays_where_it_is) {
       CHECK(frames.empty());
     }
     CHECK(setrlimit(RLIMIT_NOFILE, std::make_unique<rlimit>(rlimit{4'096, 4'096}).get()) == 0);
-    for (InFrame& frame : Transfer(pair.a.get(), pair.b.get(), 2)) frames.push_back(std::move(frame));
+    for (InFrame& frame : Transfer(pair.a.get(), pair.b.get(), 2)) {
+      frames.push_back(std::move(frame));
+    }
     CHECK_EQ(frames[0].descriptors.size(), 254u);
     CHECK(TextOf(frames[0]) == Pattern(2'000, 1));
     CHECK(TextOf(frames[1]) == "after");

@@ -292,7 +292,9 @@ void RunWorlds(size_t worlds, const Settings& settings) {
 }
 
 TEST(one_pipe_that_moves) { RunWorlds(40, {2, 1, 200, kTinyBuffer, 1, false}); }
-TEST(one_local_pipe_that_leaves_and_comes_home) { RunWorlds(40, {2, 1, 200, kTinyBuffer, 0, false}); }
+TEST(one_local_pipe_that_leaves_and_comes_home) {
+  RunWorlds(40, {2, 1, 200, kTinyBuffer, 0, false});
+}
 TEST(pipes_in_pipes) { RunWorlds(25, {4, 2, 400, kTinyBuffer, 2, false}); }
 TEST(pipes_in_pipes_with_room) { RunWorlds(25, {4, 2, 400, 0, 2, false}); }
 TEST(local_pipes_in_pipes) { RunWorlds(25, {4, 2, 400, kTinyBuffer, 0, false}); }

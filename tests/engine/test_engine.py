@@ -230,3 +230,27 @@ def test_a_program_dies_with_the_run_that_started_it(program: Program) -> None:
         if state in "ZX":  # dead, and nobody has asked for its exit code
             break
         time.sleep(0.001)
+
+
+CLANG = shutil.which("clang++")
+if CLANG:
+
+    def test_the_fuzzer_finds_nothing(tmp_path: Path) -> None:
+        """libFuzzer for a few seconds; to look longer, build it the same way and run it."""
+        fuzzer = tmp_path / "frame_fuzzer"
+        sources = [str(TESTS / "frame_fuzzer.cc"), *map(str, sorted(ENGINE.glob("*.cc")))]
+        flags = ["-std=c++17", "-g1", "-O1", "-pthread", "-fsanitize=fuzzer,address,undefined"]
+        subprocess.run(
+            [str(CLANG), *flags, f"-I{ENGINE}", f"-I{TESTS}", *sources, "-o", str(fuzzer)],
+            check=True,
+            timeout=300,
+        )
+        done = subprocess.run(
+            [str(fuzzer), "-max_total_time=10", "-max_len=4096", "-rss_limit_mb=2048"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=RUN_TIMEOUT,
+        )
+        assert done.returncode == 0, done.stderr[-5_000:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -14,6 +15,15 @@ from typing import Any, NamedTuple, Self
 
 PATIENCE = 30.0  # seconds, of waiting for what is sure to happen
 PAUSE = 0.005
+
+
+PR_SET_PDEATHSIG = 1
+PRCTL = ctypes.CDLL(None).prctl
+
+
+def die_with_the_test() -> None:
+    """In the new process: whatever ends pytest ends it, too."""
+    PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -99,6 +109,7 @@ class DemoUnderWay:
             text=True,
             errors="surrogateescape",
             start_new_session=True,
+            preexec_fn=die_with_the_test,
         )
         try:
             demo = Process(self.popen.pid)
