@@ -26,7 +26,7 @@ class Segment : public RefCounted {
   // For the pipe with that number (Channel::cookie), or kAnyPipe if it is not known yet. Null: there
   // is no memory or no descriptor for it.
   static constexpr uint64_t kAnyPipe = UINT64_MAX;
-  static Ref<Payload> Allocate(size_t nbytes, bool zeroed, uint64_t pipe);
+  static Ref<Payload> Allocate(size_t nbytes, bool zeroed, uint64_t pipe = kAnyPipe);
   // The segment that holds the payload of `message`; null if none does.
   static Segment* Of(const Message& message);
   // False unless `fd` is memory of that size that nobody can shrink.
