@@ -69,8 +69,12 @@ class Channel : public IoHandler {
   // kAborted: what came is not a frame.
   Result Receive(std::vector<InFrame>* frames);
   FrameParser& parser() { return parser_; }
-  // The processor that the other side last wrote on, -1 if it is not known. Any thread.
-  int peer_processor() const { return peer_processor_.load(std::memory_order_relaxed); }
+  // The processor that the other side last wrote on; if that is not known, the one that any other
+  // process was last seen on; -1 if there is none. Any thread.
+  int peer_processor() const {
+    const int processor = peer_processor_.load(std::memory_order_relaxed);
+    return processor >= 0 ? processor : last_seen_processor_.load(std::memory_order_relaxed);
+  }
 
   // --- the I/O thread's interest, of the poll mutex ---
   std::mutex& poll_mutex() { return poll_mutex_; }
@@ -109,6 +113,7 @@ class Channel : public IoHandler {
   std::mutex receive_mutex_;
   FrameParser parser_;                // receive_mutex_
   std::atomic<int> peer_processor_{-1};
+  static inline std::atomic<int> last_seen_processor_{-1};
 
   std::mutex poll_mutex_;
   uint64_t registration_ = 0;         // poll_mutex_, as all below; 0: none

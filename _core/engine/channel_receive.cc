@@ -12,15 +12,15 @@ namespace mojo_seq {
 
 namespace {
 
-constexpr size_t kScratch = 64 * 1024;
+constexpr size_t kReceiveBuffer = 64 * 1024;
 constexpr size_t kLongBody = 4096;  // from here on it is read to where it belongs
 
-uint8_t* Scratch() {
-  static thread_local std::vector<uint8_t> scratch(kScratch);
-  return scratch.data();
+uint8_t* ReceiveBuffer() {
+  static thread_local std::vector<uint8_t> buffer(kReceiveBuffer);
+  return buffer.data();
 }
 
-union Control {
+union ReceiveControl {
   cmsghdr header;
   char space[CMSG_SPACE(sizeof(int) * kMaxFrameDescriptors)];
 };
@@ -48,7 +48,7 @@ Result Channel::ReceiveDescriptors(size_t count, std::vector<InFrame>* frames) {
   if (!HasRoomForDescriptors(fd(), count)) return Result::kResourceExhausted;
   FrameHeader header;
   iovec part{&header, sizeof header};
-  Control control;
+  ReceiveControl control;
   msghdr call{};
   call.msg_iov = &part;
   call.msg_iovlen = 1;
@@ -81,8 +81,9 @@ Result Channel::ReceiveDescriptors(size_t count, std::vector<InFrame>* frames) {
 Result Channel::Receive(std::vector<InFrame>* frames) {
   const Result result = ReceiveSome(frames);
   if (!frames->empty()) {
-    const uint32_t processor = frames->back().header.processor;
-    peer_processor_.store(static_cast<int>(processor) - 1, std::memory_order_relaxed);
+    const int processor = static_cast<int>(frames->back().header.processor) - 1;
+    peer_processor_.store(processor, std::memory_order_relaxed);
+    last_seen_processor_.store(processor, std::memory_order_relaxed);
   }
   return result;
 }
@@ -98,8 +99,8 @@ Result Channel::ReceiveSome(std::vector<InFrame>* frames) {
       continue;
     }
     // A look without room for descriptors says whether there are any, and loses none of them.
-    uint8_t* const bytes = Scratch();
-    iovec part{bytes, kScratch};
+    uint8_t* const bytes = ReceiveBuffer();
+    iovec part{bytes, kReceiveBuffer};
     msghdr call{};
     call.msg_iov = &part;
     call.msg_iovlen = 1;

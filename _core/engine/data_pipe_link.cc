@@ -14,13 +14,13 @@ namespace mojo_seq {
 namespace {
 
 // The links of this process by their sockets. An entry goes before its link does.
-struct Meeting {
+struct LinkMeeting {
   std::mutex mutex;
   std::unordered_map<uint64_t, DataPipeLink*> links;  // mutex
 };
 
-Meeting& TheMeeting() {
-  static ForkLocal<Meeting> meeting;
+LinkMeeting& TheLinkMeeting() {
+  static ForkLocal<LinkMeeting> meeting;
   return meeting.Get();
 }
 
@@ -38,7 +38,7 @@ DataPipeLink::DataPipeLink(ScopedFd socket, uint64_t cookie, uint64_t peer_cooki
 void DataPipeLink::Attend() {
   if (cookie_ == 0) return;
   {
-    Meeting& meeting = TheMeeting();
+    LinkMeeting& meeting = TheLinkMeeting();
     std::lock_guard<std::mutex> lock(meeting.mutex);
     meeting.links[cookie_] = this;
     auto it = meeting.links.find(peer_cookie_);
@@ -51,7 +51,7 @@ void DataPipeLink::Attend() {
 
 void DataPipeLink::Absent() {
   {
-    Meeting& meeting = TheMeeting();
+    LinkMeeting& meeting = TheLinkMeeting();
     std::lock_guard<std::mutex> lock(meeting.mutex);
     auto it = meeting.links.find(cookie_);
     if (it == meeting.links.end() || it->second != this) return;
