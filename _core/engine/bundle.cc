@@ -201,7 +201,7 @@ bool BundleReader::ReadMeta(InFrame* frame) {
   return static_cast<bool>(meta_);
 }
 
-Message* BundleReader::Read(InFrame frame) {
+Message* BundleReader::Read(InFrame&& frame) {
   auto* const message = new Message;
   message->sender = frame.header.sender;
   message->payload = std::move(frame.payload);

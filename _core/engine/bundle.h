@@ -69,7 +69,7 @@ class BundleReader {
   void Arriving(Ref<Dispatcher> dispatcher) { arriving_.push_back(std::move(dispatcher)); }
 
   // Null: the frame is not what it should be. Its descriptors are closed.
-  static Message* Read(InFrame frame);
+  static Message* Read(InFrame&& frame);
 
  private:
   struct Awaited {

@@ -31,17 +31,6 @@ union Control {
   char space[CMSG_SPACE(sizeof(int) * kMaxFrameDescriptors)];
 };
 
-OutFrame ToFrame(const Message& message, size_t sent) {
-  OutFrame frame;
-  const FrameHeader header = MakeHeader(0, message.size);
-  const auto* const bytes = reinterpret_cast<const uint8_t*>(&header);
-  frame.head.assign(bytes, bytes + sizeof header);
-  frame.payload = message.payload;
-  frame.payload_bytes = message.size;
-  frame.sent = sent;
-  return frame;
-}
-
 // Descriptors in flight are limited, memory is: neither is told by a poll.
 bool IsScarce(int error) {
   return error == ETOOMANYREFS || error == ENOBUFS || error == ENOMEM;
@@ -107,64 +96,57 @@ Result Channel::SendSome(const OutFrame& frame, size_t* taken) {
   return Result::kOk;
 }
 
-Result Channel::SendFront() {
-  OutFrame& frame = queue_.front();
-  size_t taken = 0;
-  const Result result = SendSome(frame, &taken);
-  if (result != Result::kOk) return result;
-  frame.sent += taken;
-  if (frame.sent > 0) frame.descriptors.clear();
-  if (frame.sent < frame.bytes()) return Result::kShouldWait;
-  queue_.pop_front();
-  unsent_.store(queue_.size(), std::memory_order_release);
-  return Result::kOk;
-}
-
-// Many small frames at once, those at the front of the queue.
-Result Channel::SendSmall() {
-  uint8_t* const bytes = Scratch();
-  size_t filled = 0;
-  for (const OutFrame& frame : queue_) {
-    const size_t left = frame.bytes() - frame.sent;
-    if (!frame.descriptors.empty() || left > kSmall || filled + left > kScratch) break;
-    const size_t skip = std::min(frame.sent, frame.head.size());
-    const size_t head = frame.head.size() - skip;
-    if (head > 0) memcpy(bytes + filled, frame.head.data() + skip, head);
-    const size_t skip_payload = frame.sent - skip;
-    const size_t payload = frame.payload_bytes - skip_payload;
-    if (payload > 0) memcpy(bytes + filled + head, frame.payload->data() + skip_payload, payload);
-    filled += left;
-  }
-  const ssize_t taken = send(fd(), bytes, filled, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (taken < 0) return Refused(errno);
-  refused_.store(false, std::memory_order_release);
-  size_t sent = static_cast<size_t>(taken);
-  while (sent > 0) {
-    OutFrame& frame = queue_.front();
-    const size_t amount = std::min(sent, frame.bytes() - frame.sent);
-    frame.sent += amount;
-    sent -= amount;
-    if (frame.sent == frame.bytes()) queue_.pop_front();
-  }
-  unsent_.store(queue_.size(), std::memory_order_release);
-  return static_cast<size_t>(taken) == filled ? Result::kOk : Result::kShouldWait;
-}
-
 Result Channel::Flush() {
   while (!queue_.empty()) {
-    const OutFrame& front = queue_.front();
-    const bool small = front.descriptors.empty() && front.bytes() - front.sent <= kSmall;
-    const Result result = small && queue_.size() > 1 ? SendSmall() : SendFront();
-    if (result == Result::kOk) continue;
+    OutFrame& frame = queue_.front();
+    size_t taken = 0;
+    const Result result = SendSome(frame, &taken);
     if (result == Result::kFailedPrecondition) TakeUnsent();
-    return result;
+    if (result != Result::kOk) return result;
+    unsent_.store(unsent() - frame.AddSent(taken), std::memory_order_release);
+    if (frame.sent < frame.bytes()) return Result::kShouldWait;
+    queue_.pop_front();
   }
   return Result::kOk;
+}
+
+// Adds a small frame to those that wait already, so that one call sends many.
+bool Channel::QueueWithLast(const FrameHeader& header, const uint8_t* payload) {
+  const size_t nbytes = sizeof header + header.payload_bytes;
+  OutFrame* const last = queue_.empty() ? nullptr : &queue_.back();
+  if (!last || !last->IsOpen() || last->head.size() + nbytes > kScratch) return false;
+  if (last->head.capacity() < kSmall) last->head.reserve(kSmall);
+  if (last->messages == 1) last->next_end = last->head.size();
+  const auto* const head = reinterpret_cast<const uint8_t*>(&header);
+  last->head.insert(last->head.end(), head, head + sizeof header);
+  last->head.insert(last->head.end(), payload, payload + header.payload_bytes);
+  ++last->messages;
+  return true;
+}
+
+void Channel::Queue(const Message& message, size_t sent) {
+  const FrameHeader header = MakeHeader(0, message.size);
+  const uint8_t* const payload = message.size > 0 ? message.payload->data() : nullptr;
+  if (message.size <= kSmall && sent == 0 && QueueWithLast(header, payload)) {
+    unsent_.store(unsent() + 1, std::memory_order_release);
+    return;
+  }
+  OutFrame frame;
+  const auto* const head = reinterpret_cast<const uint8_t*>(&header);
+  frame.head.assign(head, head + sizeof header);
+  if (message.size <= kSmall) {
+    frame.head.insert(frame.head.end(), payload, payload + message.size);
+  } else {
+    frame.payload = message.payload;
+    frame.payload_bytes = message.size;
+  }
+  frame.sent = sent;
+  Queue(std::move(frame));
 }
 
 void Channel::Queue(OutFrame frame) {
+  unsent_.store(unsent() + frame.messages, std::memory_order_release);
   queue_.push_back(std::move(frame));
-  unsent_.store(queue_.size(), std::memory_order_release);
 }
 
 std::list<OutFrame> Channel::TakeUnsent() {
@@ -191,7 +173,7 @@ Result Channel::Send(const Message& message) {
       return Result::kFailedPrecondition;
     }
   }
-  Queue(ToFrame(message, sent));
+  Queue(message, sent);
   return Result::kOk;
 }
 
@@ -226,11 +208,11 @@ Result Channel::SendBatch(const MessageList& messages) {
     if (sent == filled) continue;
     for (const Message* each = first; each != next; each = each->next) {
       const size_t whole = sizeof(FrameHeader) + each->size;
-      if (sent < whole) Queue(ToFrame(*each, sent));
+      if (sent < whole) Queue(*each, sent);
       sent -= std::min(sent, whole);
     }
   }
-  for (; next; next = next->next) Queue(ToFrame(*next, 0));
+  for (; next; next = next->next) Queue(*next, 0);
   return Result::kOk;
 }
 

@@ -56,6 +56,7 @@ class Channel : public IoHandler {
   Result Flush();
   // Behind all that is queued; nothing is sent yet.
   void Queue(OutFrame frame);
+  void Queue(const Message& message, size_t sent = 0);
   std::list<OutFrame> TakeUnsent();
 
   // Any thread. What was written and not taken by the kernel.
@@ -93,8 +94,7 @@ class Channel : public IoHandler {
 
  private:
   void WaitToSendLocked();
-  Result SendFront();
-  Result SendSmall();
+  bool QueueWithLast(const FrameHeader& header, const uint8_t* payload);
   Result SendSome(const OutFrame& frame, size_t* taken);
   Result Refused(int error);
   Result ReceiveSome(std::vector<InFrame>* frames);
@@ -106,8 +106,8 @@ class Channel : public IoHandler {
   const uint64_t peer_cookie_;
 
   std::mutex send_mutex_;
-  std::list<OutFrame> queue_;        // send_mutex_
-  std::atomic<size_t> unsent_{0};     // written under send_mutex_: frames in queue_
+  std::list<OutFrame> queue_;         // send_mutex_
+  std::atomic<size_t> unsent_{0};     // written under send_mutex_: messages in queue_
   std::atomic<bool> refused_{false};  // written under send_mutex_
 
   std::mutex receive_mutex_;

@@ -41,6 +41,20 @@ FrameHeader MakeHeader(uint64_t meta_bytes, uint64_t payload_bytes) {
   return header;
 }
 
+size_t OutFrame::AddSent(size_t nbytes) {
+  sent += nbytes;
+  descriptors.clear();
+  const size_t before = messages;
+  if (sent == bytes()) messages = 0;
+  while (messages > 1 && next_end > 0 && sent >= next_end) {
+    --messages;
+    FrameHeader header;
+    memcpy(&header, head.data() + next_end, kHeader);
+    next_end += kHeader + header.inline_meta() + header.inline_payload();
+  }
+  return before - messages;
+}
+
 bool FrameParser::BeginBody() {
   if (!frame_.header.IsValid()) return false;
   announced_ += frame_.header.descriptors;
@@ -87,9 +101,39 @@ bool FrameParser::Filled(size_t nbytes, std::vector<InFrame>* frames) {
   return FinishIfWhole(frames);
 }
 
+// Frames that are here whole and have nothing but a payload: most are. Returns the bytes of them.
+size_t FrameParser::FeedPlain(const uint8_t* data, size_t nbytes, std::vector<InFrame>* frames) {
+  if (have_ > 0 || !descriptors_.empty()) return 0;
+  size_t done = 0;
+  while (nbytes - done >= kHeader) {
+    FrameHeader header;
+    memcpy(&header, data + done, kHeader);
+    const uint64_t payload = header.payload_bytes;
+    if (header.flags != 0 || header.meta_bytes != 0 || header.descriptors != 0 ||
+        payload > nbytes - done - kHeader || !header.IsValid()) {
+      break;
+    }
+    InFrame& frame = frames->emplace_back();
+    frame.header = header;
+    if (payload > 0) {
+      frame.payload = Payload::Allocate(payload);
+      if (!frame.payload) {
+        frames->pop_back();
+        break;
+      }
+      memcpy(frame.payload->data(), data + done + kHeader, payload);
+    }
+    done += kHeader + payload;
+  }
+  return done;
+}
+
 bool FrameParser::Feed(const uint8_t* data, size_t nbytes, std::vector<InFrame>* frames) {
   while (nbytes > 0) {
-    size_t amount;
+    size_t amount = FeedPlain(data, nbytes, frames);
+    data += amount;
+    nbytes -= amount;
+    if (amount > 0) continue;
     if (have_ < kHeader) {
       amount = std::min(nbytes, kHeader - have_);
       memcpy(reinterpret_cast<uint8_t*>(&frame_.header) + have_, data, amount);

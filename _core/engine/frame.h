@@ -54,13 +54,19 @@ FrameHeader MakeHeader(uint64_t meta_bytes, uint64_t payload_bytes);
 // On its way out. `sent` counts the bytes that the kernel has taken; with the first of them it took
 // the descriptors.
 struct OutFrame {
-  std::vector<uint8_t> head;  // header and meta
+  std::vector<uint8_t> head;  // header and meta, or many small frames
   Ref<Payload> payload;       // kept for the bytes that follow the head
   size_t payload_bytes = 0;
   std::vector<Ref<SharedFd>> descriptors;
   size_t sent = 0;
+  size_t messages = 1;
+  size_t next_end = 0;  // where the first one ends that is not sent whole; 0: not known
 
   size_t bytes() const { return head.size() + payload_bytes; }
+  // Others may follow in the head.
+  bool IsOpen() const { return !payload && descriptors.empty(); }
+  // Adds up to `nbytes` that the kernel has taken. Returns how many messages that completes.
+  size_t AddSent(size_t nbytes);
 };
 
 // Received whole, with all its descriptors.
@@ -94,6 +100,7 @@ class FrameParser {
   bool GiveBegun(const std::vector<uint8_t>& bytes, std::vector<ScopedFd> descriptors);
 
  private:
+  size_t FeedPlain(const uint8_t* data, size_t nbytes, std::vector<InFrame>* frames);
   bool BeginBody();
   bool FinishIfWhole(std::vector<InFrame>* frames);
   uint64_t body_bytes() const { return frame_.header.inline_meta() + frame_.header.inline_payload(); }

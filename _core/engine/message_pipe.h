@@ -121,7 +121,7 @@ class MessagePipeEndpoint : public Dispatcher {
   Result SendWithHandles(HandleValue value, Message* message, Attachment* attachment,
                          size_t* blamed, Serialization* serialization);
   Result CheckSend(HandleValue value, const Channel* channel);
-  void OnSent(Channel* channel, Result result);
+  void OnSent(Channel* channel, Result result, bool waited = false);
   // Moves what has arrived into the queue. The result is that of Channel::Receive.
   Result Pull(Channel* channel);
   void Refill(Channel* channel);

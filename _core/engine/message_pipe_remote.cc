@@ -85,13 +85,14 @@ Result MessagePipeEndpoint::CheckSend(HandleValue value, const Channel* channel)
   return Result::kOk;
 }
 
-void MessagePipeEndpoint::OnSent(Channel* channel, Result result) {
+// `waited`: something was unsent already, so whoever sends it knows.
+void MessagePipeEndpoint::OnSent(Channel* channel, Result result, bool waited) {
   if (result == Result::kFailedPrecondition) {
     Lock lock(this);
     if (channel_.get() != channel || hung_up_) return;
     hung_up_ = true;
     NotifyLocked();
-  } else if (channel->unsent() > 0) {
+  } else if (!waited && channel->unsent() > 0) {
     UpdateInterest();
   }
 }
@@ -99,6 +100,7 @@ void MessagePipeEndpoint::OnSent(Channel* channel, Result result) {
 Result MessagePipeEndpoint::SendPlain(HandleValue value, Message* message) {
   for (;;) {
     Result result;
+    bool waited;
     Ref<Channel> remote = channel(value);
     if (!remote) {
       // It was closed, or has become local.
@@ -113,10 +115,11 @@ Result MessagePipeEndpoint::SendPlain(HandleValue value, Message* message) {
       result = CheckSend(value, remote.get());
       if (result == Result::kUnavailable) continue;
       if (result != Result::kOk) return result;
+      waited = remote->unsent() > 0;
       result = Segment::Of(*message) ? remote->Send(BundleWriter::Write(message))
                                      : remote->Send(*message);
     }
-    OnSent(remote.get(), result);
+    OnSent(remote.get(), result, waited);
     if (result == Result::kOk) Message::Destroy(message);
     return result;
   }
@@ -127,13 +130,15 @@ Result MessagePipeEndpoint::SendBatch(HandleValue value, Channel* channel, Messa
     MoveToSegment(each, channel->cookie());
   }
   Result result;
+  bool waited;
   {
     Channel::Guard guard(channel->send_mutex());
     result = CheckSend(value, channel);
     if (result != Result::kOk) return result;
+    waited = channel->unsent() > 0;
     result = channel->SendBatch(*messages);
   }
-  OnSent(channel, result);
+  OnSent(channel, result, waited);
   if (result == Result::kOk) {
     MessageList sent;
     sent.Splice(*messages);
@@ -184,9 +189,11 @@ Result MessagePipeEndpoint::SendWithHandles(HandleValue value, Message* message,
 // --- receiving ---
 
 Result MessagePipeEndpoint::Pull(Channel* channel) {
+  // Kept, for it grows large where many small ones come at once.
+  static thread_local std::vector<InFrame> kept;
   Garbage garbage;
   MessageList arrived;
-  std::vector<InFrame> frames;
+  std::vector<InFrame> frames = std::move(kept);
   bool bad = false;
   Channel::Guard guard(channel->receive_mutex());
   {
@@ -205,6 +212,8 @@ Result MessagePipeEndpoint::Pull(Channel* channel) {
     }
     arrived.Push(message);
   }
+  frames.clear();
+  kept = std::move(frames);
   if (bad) {
     result = Result::kAborted;
     ReportBadPeer(sender);

@@ -119,7 +119,10 @@ void MessagePipeEndpoint::Pack(BundleWriter* writer) {
   writer->Number<uint64_t>(remote->peer_cookie());
   writer->Number<uint64_t>(unsent.size());
   for (OutFrame& frame : unsent) {
-    writer->Number<uint64_t>(frame.bytes() - frame.sent);
+    const uint64_t left = frame.bytes() - frame.sent;
+    writer->Number<uint64_t>(left);
+    // Of frames that have travelled before it is not known which of their messages are sent.
+    writer->Number<uint64_t>(std::min<uint64_t>(frame.messages, left));
     writer->Number<uint32_t>(static_cast<uint32_t>(frame.descriptors.size()));
     const size_t skip = std::min(frame.sent, frame.head.size());
     writer->Bytes(frame.head.data() + skip, frame.head.size() - skip);
@@ -160,7 +163,12 @@ Ref<Dispatcher> MessagePipeEndpoint::Unpack(BundleReader* reader) {
     uint64_t nbytes = 0;
     uint32_t count = 0;
     std::vector<ScopedFd> descriptors;
-    if (!reader->Number(&nbytes) || !reader->Number(&count) || nbytes == 0) return nullptr;
+    uint64_t messages = 0;
+    if (!reader->Number(&nbytes) || !reader->Number(&messages) || !reader->Number(&count)) {
+      return nullptr;
+    }
+    if (nbytes == 0 || messages == 0 || messages > nbytes) return nullptr;
+    frame.messages = messages;
     if (count > kMaxFrameDescriptors || !reader->Bytes(&frame.head, nbytes)) return nullptr;
     if (!reader->Descriptors(&descriptors, count)) return nullptr;
     for (ScopedFd& each : descriptors) {
