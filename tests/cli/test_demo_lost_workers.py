@@ -95,7 +95,7 @@ def test_a_worker_that_is_killed(
     assert f"worker {number} (pid {worker.pid}) was killed by SIGKILL\n" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV, signal.SIGUSR1])
 def test_other_ways_to_die(
     tree: Path, expected: dict[str, tuple[int, str]], number: signal.Signals
 ) -> None:
