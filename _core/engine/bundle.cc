@@ -102,31 +102,13 @@ std::vector<OutFrame> BundleWriter::ToFrames(const Message& message) {
   }
   for (Ref<SharedFd>& fd : descriptors_) descriptors.push_back(std::move(fd));
 
-  std::vector<OutFrame> frames;
-  size_t next = 0;
-  const auto add = [&](FrameHeader head, size_t count) {
-    OutFrame& frame = frames.emplace_back();
-    head.descriptors = static_cast<uint16_t>(count);
-    const auto* const bytes = reinterpret_cast<const uint8_t*>(&head);
-    frame.head.assign(bytes, bytes + sizeof head);
-    for (size_t i = 0; i < count; ++i) frame.descriptors.push_back(std::move(descriptors[next++]));
-  };
-  while (descriptors.size() - next > kMaxFrameDescriptors) {
-    FrameHeader more = MakeHeader(0, 0);
-    more.type = FrameType::kDescriptors;
-    add(more, kMaxFrameDescriptors);
-  }
-  add(header, descriptors.size() - next);
+  std::vector<OutFrame> frames = SplitDescriptors(header, std::move(descriptors));
   OutFrame& last = frames.back();
   if (!(header.flags & kMetaInMemory)) {
     last.head.insert(last.head.end(), meta_.begin(), meta_.end());
   }
-  if (!(header.flags & kPayloadInMemory)) {
-    last.payload = message.payload;
-    last.payload_bytes = message.size;
-  } else {
-    last.payload = message.payload;  // kept until it is sent
-  }
+  last.payload = message.payload;  // kept until it is sent, also if it goes as a descriptor
+  last.payload_bytes = header.inline_payload();
   return frames;
 }
 
@@ -188,7 +170,7 @@ bool BundleReader::ReadAll(Message* message) {
       if (!ReadMessage(next, false)) return false;
     }
   }
-  return left() == 0 && next_descriptor_ == descriptors_.size();
+  return true;
 }
 
 bool BundleReader::ReadMeta(InFrame* frame) {

@@ -41,6 +41,26 @@ FrameHeader MakeHeader(uint64_t meta_bytes, uint64_t payload_bytes) {
   return header;
 }
 
+std::vector<OutFrame> SplitDescriptors(const FrameHeader& header,
+                                       std::vector<Ref<SharedFd>> descriptors) {
+  std::vector<OutFrame> frames;
+  size_t next = 0;
+  const auto add = [&](FrameHeader head, size_t count) {
+    OutFrame& frame = frames.emplace_back();
+    head.descriptors = static_cast<uint16_t>(count);
+    const auto* const bytes = reinterpret_cast<const uint8_t*>(&head);
+    frame.head.assign(bytes, bytes + sizeof head);
+    for (size_t i = 0; i < count; ++i) frame.descriptors.push_back(std::move(descriptors[next++]));
+  };
+  while (descriptors.size() - next > kMaxFrameDescriptors) {
+    FrameHeader more = MakeHeader(0, 0);
+    more.type = FrameType::kDescriptors;
+    add(more, kMaxFrameDescriptors);
+  }
+  add(header, descriptors.size() - next);
+  return frames;
+}
+
 size_t OutFrame::AddSent(size_t nbytes) {
   sent += nbytes;
   descriptors.clear();

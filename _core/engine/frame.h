@@ -69,6 +69,11 @@ struct OutFrame {
   size_t AddSent(size_t nbytes);
 };
 
+// The frames of one message as far as its header and descriptors go: what follows the header is to be
+// added to the last of them.
+std::vector<OutFrame> SplitDescriptors(const FrameHeader& header,
+                                       std::vector<Ref<SharedFd>> descriptors);
+
 // Received whole, with all its descriptors.
 struct InFrame {
   FrameHeader header;

@@ -10,23 +10,9 @@ namespace {
 
 // The frames of a message as it came, for sending it on.
 std::vector<OutFrame> ToFrames(InFrame in) {
-  std::vector<OutFrame> frames;
-  size_t next = 0;
-  const auto add = [&](FrameHeader header, size_t count) {
-    OutFrame& frame = frames.emplace_back();
-    header.descriptors = static_cast<uint16_t>(count);
-    const auto* const bytes = reinterpret_cast<const uint8_t*>(&header);
-    frame.head.assign(bytes, bytes + sizeof header);
-    for (size_t i = 0; i < count; ++i) {
-      frame.descriptors.push_back(MakeRef<SharedFd>(std::move(in.descriptors[next++])));
-    }
-  };
-  while (in.descriptors.size() - next > kMaxFrameDescriptors) {
-    FrameHeader more = MakeHeader(0, 0);
-    more.type = FrameType::kDescriptors;
-    add(more, kMaxFrameDescriptors);
-  }
-  add(in.header, in.descriptors.size() - next);
+  std::vector<Ref<SharedFd>> descriptors;
+  for (ScopedFd& fd : in.descriptors) descriptors.push_back(MakeRef<SharedFd>(std::move(fd)));
+  std::vector<OutFrame> frames = SplitDescriptors(in.header, std::move(descriptors));
   OutFrame& last = frames.back();
   if (in.meta) {
     last.head.insert(last.head.end(), in.meta->data(), in.meta->data() + in.meta->capacity());
