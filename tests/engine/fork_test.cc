@@ -105,8 +105,9 @@ TEST(a_child_has_pipes_threads_and_segments_of_its_own) {
   CHECK(AwaitText(used.b) == Pattern(100'000, 1));
 }
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kOthersAtWork = false;  // AddressSanitizer's own locks do not survive such a fork
+// The sanitizers' allocators have locks of their own, which such a fork may copy while they are taken.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kOthersAtWork = false;
 #else
 constexpr bool kOthersAtWork = true;
 #endif
