@@ -14,6 +14,7 @@ import atexit
 import enum
 import os
 from collections import namedtuple
+from sys import modules as sys_modules
 
 cimport cython
 from cpython.buffer cimport (
@@ -23,6 +24,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.memoryview cimport PyMemoryView_FromObject
 from cpython.object cimport PyObject
+from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.math cimport isinf, isnan
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -36,6 +38,7 @@ from io_thread cimport *
 from message cimport *
 from message_pipe cimport *
 from platform_handle cimport *
+from reply_wait cimport *
 from segment cimport *
 from sequence cimport *
 from shared_buffer cimport *
@@ -61,6 +64,10 @@ include "wait.pxi"
 include "wait_set.pxi"
 include "sequence.pxi"
 include "run_task.pxi"
+include "reply.pxi"
+include "mailbox.pxi"
+include "actor_task.pxi"
+include "actor_ref.pxi"
 include "worker_pool.pxi"
 include "run_loop.pxi"
 include "simple_watcher.pxi"

@@ -41,6 +41,7 @@ cdef extern from "engine/ref.h" namespace "mojo_seq" nogil:
         T* get()
         T* Detach()
     cdef cppclass RefCounted:
+        cbool HasOneRef()
         void AddRef()
         void Release()
 

@@ -107,6 +107,35 @@ class PeerClosedError(FailedPreconditionError, BrokenPipeError):
     __module__ = "mojo_seq"
 
 
+class ActorDeadError(MojoError):
+    """UNAVAILABLE: the actor has ended, or its process has, so that nobody will answer."""
+
+    __module__ = "mojo_seq"
+    result = Result.UNAVAILABLE
+
+
+class MailboxFullError(ResourceExhaustedError):
+    """RESOURCE_EXHAUSTED: there is no room in the actor's mailbox."""
+
+    __module__ = "mojo_seq"
+
+
+class AskCycleError(FailedPreconditionError):
+    """FAILED_PRECONDITION: actors would wait for one another for ever.
+
+    `chain` is a tuple of their refs, each waiting for the next.
+    """
+
+    __module__ = "mojo_seq"
+
+    def __init__(self, message, chain=()):
+        super().__init__(message)
+        self.chain = tuple(chain)
+
+    def __reduce__(self):
+        return type(self), (str(self), self.chain)
+
+
 class AbortedError(MojoError):
     """ABORTED: a failure in the middle that cannot be repaired."""
 

@@ -12,7 +12,10 @@ cdef int run_task(Task* task, TaskSequence runner, bint raise_exit) except -1:
         runner = <TaskSequence>call.runner
     previous = SetCurrentRunner(<PyObject*>NULL if runner._parallel else <PyObject*>runner)
     try:
-        run_call(call, runner, raise_exit)
+        if call.mode == TaskMode.kTurn:
+            (<Mailbox>call.callable)._take_turn()
+        else:
+            run_call(call, runner, raise_exit)
     except BaseException as error:
         if raise_exit and not isinstance(error, Exception):
             raise
@@ -119,6 +122,8 @@ cdef int discard_task(Task* task) except -1:
                 future.set_running_or_notify_cancel()
         elif call.mode == TaskMode.kDelayed:
             (<TaskHandle>call.extra)._forget()
+        elif call.mode == TaskMode.kTurn:
+            (<Mailbox>call.callable)._on_runner_gone()
     except BaseException:
         write_unraisable(<object>call.callable)  # a done callback
     free_call(call)

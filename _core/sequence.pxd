@@ -41,6 +41,7 @@ cdef extern from "engine/call_task.h" namespace "mojo_seq" nogil:
         kSubmit "mojo_seq::CallTask::Mode::kSubmit"
         kReply "mojo_seq::CallTask::Mode::kReply"
         kDelayed "mojo_seq::CallTask::Mode::kDelayed"
+        kTurn "mojo_seq::CallTask::Mode::kTurn"
 
     cdef cppclass CallTask(Task):
         CallTask()
@@ -77,14 +78,19 @@ cdef extern from "engine/worker_pool.h" namespace "mojo_seq" nogil:
 
     cdef cppclass Worker "mojo_seq::WorkerPool::Worker":
         Worker()
+        Worker(cbool searching)
 
     cdef cppclass c_WorkerPool "mojo_seq::WorkerPool"(Scheduler):
         c_WorkerPool(size_t max_workers)
         cbool WantsThread()
         void AddThread()
         void ThreadFailed()
+        cbool BeginBlock()
+        void EndBlock()
         Ref[Sequence] Next(Worker* worker)
         Ref[Sequence] TryNext(Worker* worker)
+        void Search(Worker* worker)
+        void Rest(Worker* worker)
         void Finish(Ref[Sequence] sequence)
         cbool MustSkip(const Sequence& sequence)
         c_Result AddTimer(Time due, Ref[Sequence] sequence, Task* task, TimerKey* key)

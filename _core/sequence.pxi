@@ -89,6 +89,7 @@ cdef class TaskSequence:
     cdef bint _keeps_runner       # its tasks keep this object alive
     cdef object _exception_handler
     cdef object _name             # constant
+    cdef tuple _blocked_on        # (Reply, Mailbox or None) that its running task waits for
     cdef object __weakref__
 
     def __dealloc__(self):
@@ -111,6 +112,13 @@ cdef class TaskSequence:
 
     cdef int _hold(self) except -1:
         """A task was queued; the GIL was not released since."""
+        return 0
+
+    cdef bint _begin_block(self) except -1:
+        """Its running task is about to sleep. True: `_end_block` is to be called afterwards."""
+        return False
+
+    cdef int _end_block(self) noexcept:
         return 0
 
     cdef Task* _remove_timer(self, TimerKey key):

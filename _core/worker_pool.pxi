@@ -23,6 +23,7 @@ cdef class WorkerPool:
     cdef c_WorkerPool* _pool   # owned reference; constant
     cdef readonly uint64_t tasks_run
     cdef readonly uint64_t tasks_skipped
+    cdef object _start_thread  # while there are threads
     cdef object __weakref__
 
     def __cinit__(self, max_workers):
@@ -54,6 +55,7 @@ cdef class WorkerPool:
         cdef Worker* worker = new Worker()
         cdef Ref[Sequence] sequence
         cdef Time last_release = Now()
+        self._start_thread = start_thread
         try:
             while True:
                 if Now() > last_release + QUANTUM:
@@ -67,17 +69,57 @@ cdef class WorkerPool:
                     if sequence.get() is NULL:
                         break
                     last_release = Now()
-                if self._pool.WantsThread():
-                    try:
-                        start_thread()
-                    except BaseException:
-                        self._pool.ThreadFailed()
-                        write_unraisable(self)
+                self._start_if_wanted()
                 self._run_sequence(sequence.get())
                 self._pool.Finish(sequence)
                 FlushWakes()
                 after_call()
         finally:
+            FlushWakes()
+            del worker
+
+    cdef int _start_if_wanted(self) except -1:
+        if self._pool.WantsThread():
+            try:
+                self._start_thread()
+            except BaseException:
+                self._pool.ThreadFailed()
+                write_unraisable(self)
+        return 0
+
+    def serve(self, poll, dispatch, start_thread):
+        """The life of a thread that makes sequences ready itself, and runs them then and there.
+
+        It is none of the pool's own: it runs what it can as long as there is something, and waits
+        in `poll()` while there is nothing. What `dispatch(found)` makes ready wakes no other thread.
+
+        Args:
+            poll: blocks; returns what it has found, or None when the thread is to end.
+            dispatch: called with that.
+            start_thread: called when the pool needs another thread.
+        """
+        cdef Worker* worker = new Worker(False)
+        cdef Ref[Sequence] sequence
+        self._start_thread = start_thread
+        try:
+            while True:
+                sequence = self._pool.TryNext(worker)
+                if sequence.get() is NULL:
+                    self._pool.Rest(worker)
+                    found = poll()
+                    if found is None:
+                        break
+                    self._pool.Search(worker)
+                    dispatch(found)
+                    found = None
+                    continue
+                self._start_if_wanted()
+                self._run_sequence(sequence.get())
+                self._pool.Finish(sequence)
+                FlushWakes()
+                after_call()
+        finally:
+            self._pool.Rest(worker)
             FlushWakes()
             del worker
 
@@ -146,6 +188,18 @@ cdef class PoolSequence(TaskSequence):
 
     cdef c_Result _add_timer(self, Time due, Task* task, TimerKey* key):
         return self._pool._pool.AddTimer(due, Ref[Sequence](self._sequence), task, key)
+
+    cdef bint _begin_block(self) except -1:
+        if self._pool._start_thread is None:
+            return False
+        if not self._pool._pool.BeginBlock():
+            raise ResourceExhaustedError("too many tasks of this pool wait for actors at once")
+        self._pool._start_if_wanted()
+        return True
+
+    cdef int _end_block(self) noexcept:
+        self._pool._pool.EndBlock()
+        return 0
 
     cdef Task* _remove_timer(self, TimerKey key):
         return self._pool._pool.RemoveTimer(key)

@@ -2,7 +2,8 @@
 
 Layers, each of which imports only from those below it (a test enforces this):
 
-    cli            python -m mojo_seq
+    cli, testing   python -m mojo_seq; deterministic tests
+    actor, pool    actors, worker processes
     process        spawn_process, invitations, channels, handles for multiprocessing
     aio            awaiting handles on asyncio, trio and anyio
     watch          SimpleWatcher, wait, wait_many, WaitSet
@@ -10,7 +11,8 @@ Layers, each of which imports only from those below it (a test enforces this):
     system         handles, pipes, buffers, watchers, results and errors
     _core          the extension module: Cython classes over a C++ engine
 
-Importing this package imports neither numpy nor asyncio.
+Importing this package imports neither numpy nor asyncio; actors and pools are imported when they
+are first used.
 """
 
 from mojo_seq import aio
@@ -97,12 +99,67 @@ from mojo_seq.watch import (
     wait_many,
 )
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from mojo_seq.actor import (
+        Actor,
+        ActorDeadError,
+        ActorMethod,
+        ActorRef,
+        ActorSystem,
+        ActorTimer,
+        ActorWatch,
+        AskCycleError,
+        DeadLetter,
+        Down,
+        Mailbox,
+        MailboxFullError,
+        Reply,
+        StopReason,
+        Supervisor,
+        interleaved,
+    )
+    from mojo_seq.pool import ProcessPool
+
 __version__ = "0.1.0"
+
+_LAZY = {
+    "mojo_seq.actor": (
+        "Actor ActorDeadError ActorMethod ActorRef ActorSystem ActorTimer ActorWatch AskCycleError "
+        "DeadLetter Down Mailbox MailboxFullError Reply StopReason Supervisor interleaved"
+    ),
+    "mojo_seq.pool": "ProcessPool",
+}
+_MODULE_OF = {name: module for module, names in _LAZY.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Imports actors and pools when they are first asked for."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'mojo_seq' has no attribute {name!r}")
+    from importlib import import_module
+
+    found: object = getattr(import_module(module), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})
 
 __all__ = [
     "AbortedError",
+    "Actor",
+    "ActorDeadError",
+    "ActorMethod",
+    "ActorRef",
+    "ActorSystem",
+    "ActorTimer",
+    "ActorWatch",
     "AlreadyExistsError",
     "ArmingPolicy",
+    "AskCycleError",
     "AsyncioTaskRunner",
     "BadMessageReport",
     "BusyError",
@@ -113,13 +170,17 @@ __all__ = [
     "DataPipe",
     "DataPipeConsumerHandle",
     "DataPipeProducerHandle",
+    "DeadLetter",
     "DeadlineExceededError",
+    "Down",
     "FailedPreconditionError",
     "Handle",
     "IncomingInvitation",
     "InternalError",
     "InvalidArgumentError",
     "Invitation",
+    "Mailbox",
+    "MailboxFullError",
     "Message",
     "MessagePipe",
     "MessagePipeHandle",
@@ -134,9 +195,11 @@ __all__ = [
     "PlatformChannel",
     "PlatformHandle",
     "PlatformSharedMemory",
+    "ProcessPool",
     "ReadWindow",
     "ReadyHandle",
     "ReadyWatch",
+    "Reply",
     "ResourceExhaustedError",
     "Result",
     "RunLoop",
@@ -150,6 +213,8 @@ __all__ = [
     "Signals",
     "SignalsState",
     "SimpleWatcher",
+    "StopReason",
+    "Supervisor",
     "TaskError",
     "TaskHandle",
     "TaskPriority",
@@ -170,6 +235,7 @@ __all__ = [
     "create_message_pipe",
     "create_shared_buffer",
     "fuse_message_pipes",
+    "interleaved",
     "spawn_process",
     "wait",
     "wait_many",

@@ -8,7 +8,7 @@
 namespace mojo_seq {
 
 struct CallTask : public Task {
-  enum class Mode : uint8_t { kPlain, kSubmit, kReply, kDelayed };
+  enum class Mode : uint8_t { kPlain, kSubmit, kReply, kDelayed, kTurn };
 
   ~CallTask() override {
     for (void* object : {callable, arguments, keywords, context, code, extra, runner}) {
@@ -18,7 +18,7 @@ struct CallTask : public Task {
 
   Mode mode = Mode::kPlain;
   int instruction = 0;        // where in `code` the post was made
-  void* callable = nullptr;
+  void* callable = nullptr;   // kTurn: a mailbox
   void* arguments = nullptr;
   void* keywords = nullptr;   // kSubmit
   void* context = nullptr;    // the poster's context variables

@@ -11,7 +11,7 @@ WorkerPool::~WorkerPool() {
 }
 
 size_t WorkerPool::ThreadLimitLocked() const {
-  return max_workers_ + std::min(running_may_block_, kMaxExtraThreads);
+  return max_workers_ + std::min(running_may_block_, kMaxExtraThreads) + blocked_;
 }
 
 void WorkerPool::PushReadyLocked(Sequence* sequence) {
@@ -96,6 +96,22 @@ void WorkerPool::ThreadFailed() {
     PassOnLocked();
   }
   FlushWakes();
+}
+
+bool WorkerPool::BeginBlock() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (blocked_ == kMaxBlocked) return false;
+    ++blocked_;
+    PassOnLocked();
+  }
+  FlushWakes();
+  return true;
+}
+
+void WorkerPool::EndBlock() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  --blocked_;
 }
 
 void WorkerPool::RunTimers() {
@@ -192,6 +208,23 @@ Ref<Sequence> WorkerPool::Next(Worker* worker) {
     }
     has_spun = false;
   }
+}
+
+void WorkerPool::Search(Worker* worker) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!worker->searching_) ++searching_;
+  worker->searching_ = true;
+}
+
+void WorkerPool::Rest(Worker* worker) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!worker->searching_) return;
+    worker->searching_ = false;
+    --searching_;
+    PassOnLocked();
+  }
+  FlushWakes();
 }
 
 void WorkerPool::Finish(Ref<Sequence> sequence) {

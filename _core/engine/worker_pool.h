@@ -28,6 +28,10 @@ class WorkerPool : public Scheduler {
 
   // One thread's share of the pool.
   class Worker {
+   public:
+    Worker() = default;
+    explicit Worker(bool searching) : searching_(searching) {}
+
    private:
     friend class WorkerPool;
     Ref<Event> wake_ = MakeRef<Event>();
@@ -44,10 +48,19 @@ class WorkerPool : public Scheduler {
   bool WantsThread();
   void AddThread();  // one that nobody asked for
   void ThreadFailed();
+  // A task is about to sleep until another one of this pool has run: allows for one more thread
+  // meanwhile. False: there are as many of those as there may be.
+  bool BeginBlock();
+  void EndBlock();
   // Blocks until there is a sequence to run; null: this thread must end.
   Ref<Sequence> Next(Worker* worker);
   // The same without blocking; null: there is nothing to run just now.
   Ref<Sequence> TryNext(Worker* worker);
+  // For a thread that waits for something else while TryNext has nothing, and is none of those that
+  // are counted and told to end. What it makes ready between Search and TryNext it takes itself,
+  // and nobody is woken for it; Rest says that it looks for work no longer.
+  void Search(Worker* worker);
+  void Rest(Worker* worker);
   // After a batch of its tasks. It is ready again if it has more.
   void Finish(Ref<Sequence> sequence);
   // While closing, only those that block the shutdown still run.
@@ -70,6 +83,7 @@ class WorkerPool : public Scheduler {
 
  private:
   static constexpr size_t kMaxExtraThreads = 256;
+  static constexpr size_t kMaxBlocked = 2'000;
 
   bool IsDrainedLocked() const { return closing() && ready_count_ == 0 && running_waited_ == 0; }
   size_t ThreadLimitLocked() const;
@@ -97,6 +111,7 @@ class WorkerPool : public Scheduler {
   std::vector<Sequence*> running_;
   size_t running_waited_ = 0;           // those that a shutdown waits for
   size_t running_may_block_ = 0;        // each of them allows for one more thread
+  size_t blocked_ = 0;                  // and so does each of these
   Worker* timekeeper_ = nullptr;        // the sleeper that wakes up for the next timer
   std::atomic<Time> next_timer_{kNever};
   TimerQueue timers_;

@@ -1,0 +1,386 @@
+"""LocalCell: what the system knows of an actor that runs in this process."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from mojo_seq import _core
+from mojo_seq.actor.actor import Actor, methods_of
+from mojo_seq.actor.actor_ref import ActorRef
+from mojo_seq.actor.ending import Ending
+from mojo_seq.actor.interleaved import is_interleaved
+from mojo_seq.actor.observers import LinkObserver, Monitor
+from mojo_seq.actor.reasons import DeadLetter, StopReason
+from mojo_seq.actor.sources import ActorTimer, ActorWatch
+from mojo_seq.sequence import AsyncioTaskRunner
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
+    from mojo_seq.actor.actor_system import ActorSystem
+    from mojo_seq.actor.guardian import Guardian
+    from mojo_seq.actor.mailbox import Mailbox
+    from mojo_seq.actor.observers import EndObserver, Upward
+    from mojo_seq.actor.supervisor import RestartRecord, Supervisor
+    from mojo_seq.sequence import SequencedTaskRunner
+    from mojo_seq.system import Handle, Result, Signals, SignalsState
+
+logger = logging.getLogger("mojo_seq.actor")
+
+
+class LocalCell(_core.Mailbox):
+    """An actor's mailbox, its life, and what it owns.
+
+    The fields marked "guardian" are owned by the guardian's sequence, those marked "sequence" by
+    the actor's own, `observers` and `end_reason` by the system's lock.
+    """
+
+    __slots__ = (
+        "_call_when_idle",  # sequence: the timer of set_idle_timeout
+        "_finishing",  # sequence: on_stop is being called, or was
+        "_sources",  # sequence: watches and timers
+        "actor_class",
+        "args",
+        "children",  # guardian, but for additions: by number, in the order of spawning
+        "end_reason",
+        "ending",  # guardian: what is under way to end or restart it
+        "failure",  # guardian: the error of a failure that waits for a restart
+        "guardian",
+        "kwargs",
+        "monitors",  # sequence: the ends of others that it wants to be told
+        "name",
+        "number",
+        "observers",
+        "parent",
+        "record",  # guardian: recent failures of its children
+        "supervisor",
+        "system",
+        "upward",  # who decides about it in another process, or None
+    )
+
+    def __init__(
+        self,
+        system: ActorSystem,
+        parent: LocalCell | None,
+        number: int,
+        actor_class: type[Actor],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        runner: SequencedTaskRunner,
+        name: str | None,
+        mailbox: Mailbox,
+        supervisor: Supervisor | None,
+        upward: Upward | None = None,
+    ) -> None:
+        super().__init__(runner, mailbox.capacity, mailbox.overflow_number)
+        self.system = system
+        self.guardian: Guardian = system.guardian
+        self.parent = parent
+        self.number = number
+        self.actor_class = actor_class
+        self.args = args
+        self.kwargs = kwargs
+        self.name = name
+        self.supervisor = supervisor if supervisor is not None else actor_class.supervisor
+        self.upward = upward
+        self.children: dict[int, Any] | None = None
+        self.record: RestartRecord | None = None
+        self.ending: Any = None
+        self.failure: BaseException | None = None
+        self.observers: list[EndObserver] | None = None
+        self.end_reason: StopReason | None = None
+        self.monitors: list[Monitor] | None = None
+        self._sources: set[ActorWatch | ActorTimer] | None = None
+        self._finishing = False
+        self._call_when_idle: ActorTimer | None = None
+
+    # Who it is.
+
+    @property
+    def identity(self) -> tuple[bytes, int]:
+        """(id of its system, number there)."""
+        return self.system.id, self.number
+
+    @property
+    def ref(self) -> ActorRef[Any]:
+        """A new reference to it."""
+        return ActorRef(self, methods_of(self.actor_class))
+
+    @property
+    def is_alive(self) -> bool:
+        """False from its end, or its being killed."""
+        return self.end_reason is None and not self.closed
+
+    def __repr__(self) -> str:
+        name = f" {self.name!r}" if self.name is not None else f" {self.number}"
+        return f"<actor {self.actor_class.__name__}{name}>"
+
+    # What others do to it, on any thread.
+
+    def stop(self) -> None:
+        """See ActorRef."""
+        self.stopping = True
+        self.wake_senders()
+        self.guardian.post(self.guardian.end, self, StopReason("stopped"))
+
+    def kill(self) -> None:
+        """See ActorRef."""
+        self.close()
+        self.guardian.post(self.guardian.end, self, StopReason("killed"), False)
+
+    def stop_linked(self, error: BaseException | None) -> None:
+        """An actor that it is linked to has failed."""
+        self.guardian.post(self.guardian.end, self, StopReason("linked", error), False)
+
+    def watch_end(self, observer: EndObserver) -> None:
+        """Has `observer.on_down(identity, reason)` called once when it has ended; now, if it has."""
+        with self.system.lock:
+            reason = self.end_reason
+            if reason is None:
+                if self.observers is None:
+                    self.observers = []
+                self.observers.append(observer)
+                return
+        observer.on_down(self.identity, reason)
+
+    def unwatch_end(self, observer: EndObserver) -> None:
+        """Takes that back; harmless if there is nothing to take back."""
+        with self.system.lock:
+            if self.observers is not None and observer in self.observers:
+                self.observers.remove(observer)
+
+    # What the actor itself does, on its sequence.
+
+    def watch(
+        self,
+        handle: Handle,
+        signals: Signals | int,
+        method: Callable[[Result, SignalsState], Any],
+    ) -> ActorWatch:
+        """See Actor."""
+        _check_callable(method)
+        return self._add_source(ActorWatch(self, handle, signals, method))
+
+    def call_later(
+        self, delay: float, method: Callable[..., Any], args: tuple[Any, ...]
+    ) -> ActorTimer:
+        """See Actor."""
+        _check_callable(method)
+        return self._add_source(ActorTimer(self, delay, method, args))
+
+    def _add_source(self, source: Any) -> Any:
+        if self._sources is None:
+            self._sources = set()
+        self._sources.add(source)
+        return source
+
+    def has_source(self, source: ActorWatch | ActorTimer) -> bool:
+        """False once it was cancelled."""
+        return self._sources is not None and source in self._sources
+
+    def forget_source(self, source: ActorWatch | ActorTimer) -> bool:
+        """Returns whether it was there."""
+        if not self.has_source(source):
+            return False
+        assert self._sources is not None
+        self._sources.discard(source)
+        return True
+
+    def monitor(self, ref: ActorRef[Any], method: Callable[[Any], Any]) -> None:
+        """See Actor."""
+        _check_callable(method)
+        _check_ref(ref)
+        monitor = Monitor(self, ref, method)
+        if self.monitors is None:
+            self.monitors = []
+        self.monitors.append(monitor)
+        ref._target.watch_end(monitor)
+
+    def unmonitor(self, ref: ActorRef[Any]) -> None:
+        """See Actor."""
+        _check_ref(ref)
+        for monitor in [each for each in self.monitors or () if each.ref == ref]:
+            monitor.cancel()
+
+    def link(self, ref: ActorRef[Any]) -> None:
+        """See Actor."""
+        _check_ref(ref)
+        if ref._target is self:
+            return
+        ref._target.watch_end(LinkObserver(self))
+        self.watch_end(LinkObserver(ref._target))
+
+    def set_idle_timeout(self, seconds: float | None, method: Callable[[], Any] | None) -> None:
+        """See Actor."""
+        if self._call_when_idle is not None:
+            self._call_when_idle.cancel()
+            self._call_when_idle = None
+        if seconds is None:
+            return
+        if not seconds > 0:
+            raise ValueError(f"seconds must be more than 0, got {seconds}")
+        self._await_idleness(seconds, method if method is not None else self.stop)
+
+    def _await_idleness(self, seconds: float, method: Callable[[], Any]) -> None:
+        before = self.handled
+
+        def look() -> None:
+            quiet = self.handled == before
+            self._await_idleness(seconds, method)
+            if quiet:
+                method()
+
+        self._call_when_idle = self.call_later(seconds, look, ())
+
+    def call_in_turn(self, function: Callable[..., Any], *args: Any) -> None:
+        """In a task of the sequence: calls it now, or when an async method has ended."""
+        if self.busy or self.suspended or not self.started:
+            self.call_urgently(function, *args)
+        elif not self.closed:
+            self.run_guarded(function, *args)
+
+    # What the core asks for.
+
+    def _on_start(self) -> None:
+        self.started = True
+        self.run_guarded(self._construct)
+
+    def _construct(self) -> Any:
+        actor_class = self.actor_class
+        if actor_class.__new__ is object.__new__:
+            instance = actor_class.__new__(actor_class)
+        else:
+            instance = actor_class.__new__(actor_class, *self.args, **self.kwargs)
+        instance._cell = self
+        instance.__init__(*self.args, **self.kwargs)  # type: ignore[misc]
+        self.instance = instance
+        if actor_class.on_start is not Actor.on_start:
+            return instance.on_start()
+        return None
+
+    def _new_loop(self) -> AbstractEventLoop:
+        """The asyncio loop whose callbacks are tasks of the actor's sequence."""
+        from mojo_seq.sequence.sequence_event_loop import event_loop_of
+
+        return event_loop_of(self.runner)
+
+    def _is_interleaved(self, method: object) -> bool:
+        return is_interleaved(self.actor_class, method)
+
+    def _on_task_done(self) -> None:
+        if self._finishing:
+            if not self.busy:
+                self._finished()
+        elif not self.has_tasks:
+            self.guardian.post(self.guardian.halted, self)
+
+    def _on_failure(self, error: BaseException, envelope: _core.Envelope | None) -> None:
+        where = "a child" if envelope is None else _describe(envelope.method)
+        if self._finishing:
+            logger.error("%r: on_stop raised", self, exc_info=error)
+            return
+        self.suspended = True
+        self._close_sources()
+        self.guardian.post(self.guardian.cell_failed, self, error, where)
+
+    def fail(self, error: BaseException) -> None:
+        """On the sequence: one of its children failed too often."""
+        self._on_failure(error, None)
+
+    def _on_drained(self) -> None:
+        if self.suspended:
+            return
+        if self.has_tasks:
+            return  # of interleaved methods; asked again when they have ended
+        self.suspended = True
+        self._close_sources()
+        self.guardian.post(self.guardian.halted, self)
+
+    def _on_runner_gone(self) -> None:
+        self.guardian.runner_gone(self)
+
+    def _on_dead_letter(
+        self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any] | None
+    ) -> None:
+        self.system.report_dead_letter(DeadLetter(self.ref, method, args))
+
+    def _dead_error(self) -> _core.ActorDeadError:
+        reason = self.end_reason
+        if reason is None and self.ending is not None:
+            reason = self.ending.reason
+        if reason is None:
+            return _core.ActorDeadError(
+                f"{self!r} {'was killed' if self.closed else 'is being stopped'}"
+            )
+        error = _core.ActorDeadError(f"{self!r} has ended: {reason.kind}")
+        error.__cause__ = reason.error
+        return error
+
+    # Its end, and its beginning again: commands of the guardian, on the sequence.
+
+    def begin_ending(self, reason: StopReason, graceful: bool, restart: bool) -> Ending:
+        """How the guardian ends it."""
+        return Ending(self, reason, graceful, restart)
+
+    def halt(self) -> None:
+        """Handles nothing any more."""
+        self.suspended = True
+        self._close_sources()
+        if self.has_tasks:
+            self.tells_tasks = True
+            self.cancel_tasks()
+        else:
+            self.guardian.post(self.guardian.halted, self)
+
+    def finish(self, reason: StopReason) -> None:
+        """Says good-bye to the object."""
+        self._finishing = True
+        self.tells_tasks = True
+        instance = self.instance
+        if instance is not None and self.actor_class.on_stop is not Actor.on_stop:
+            self.run_guarded(instance.on_stop, reason)
+            if self.busy:
+                return  # an async on_stop; _on_task_done goes on
+            self.tells_tasks = False
+        self._finished()
+
+    def _finished(self) -> None:
+        self._close_sources()
+        for monitor in list(self.monitors or ()):
+            monitor.cancel()
+        self.tells_tasks = False
+        loop, self.loop = self.loop, None
+        if loop is not None and not isinstance(self.runner, AsyncioTaskRunner):
+            loop.close()
+        self.instance = None
+        self.guardian.post(self.guardian.finished, self)
+
+    def begin_again(self) -> None:
+        """After a `finish` for a restart."""
+        self._finishing = False
+        self.busy = False
+        self.started = False
+        self.suspended = False
+        self.schedule()
+
+    def _close_sources(self) -> None:
+        sources, self._sources = self._sources, None
+        for source in sources or ():
+            source.close()
+        self._call_when_idle = None
+
+
+def _describe(method: object) -> str:
+    return str(method) if isinstance(method, str) else getattr(method, "__qualname__", repr(method))
+
+
+def _check_callable(method: object) -> None:
+    if not callable(method):
+        raise TypeError(f"method must be callable, not {type(method).__name__}")
+
+
+def _check_ref(ref: object) -> None:
+    if not isinstance(ref, ActorRef):
+        raise TypeError(f"expected an ActorRef, not {type(ref).__name__}")

@@ -1,0 +1,80 @@
+"""Who is told that an actor has ended: monitors and links."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mojo_seq.actor.reasons import Down, StopReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mojo_seq.actor.actor_ref import ActorRef
+    from mojo_seq.actor.cell import LocalCell
+
+
+class EndObserver(Protocol):
+    """Is told once that an actor has ended, on any thread."""
+
+    def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
+        """The actor of that identity has ended."""
+
+
+class Upward(Protocol):
+    """Who decides about an actor that another process has placed here."""
+
+    def cell_failed(self, cell: LocalCell, error: BaseException, where: str) -> None:
+        """On the guardian's sequence: it failed and handles nothing until it is restarted."""
+
+    def cell_ended(self, cell: LocalCell, reason: StopReason) -> None:
+        """On the guardian's sequence: it has ended for good."""
+
+    def cell_restarted(self, cell: LocalCell) -> None:
+        """On the guardian's sequence: it begins again."""
+
+
+class Monitor:
+    """Tells an actor of another one's end."""
+
+    __slots__ = ("_cell", "_method", "ref")
+
+    def __init__(
+        self, cell: LocalCell, ref: ActorRef[Any], method: Callable[[Down], Any]
+    ) -> None:
+        self._cell = cell
+        self.ref = ref
+        self._method = method
+
+    def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
+        """Any thread."""
+        self._cell.call_urgently(self._call, reason)
+
+    def _call(self, reason: StopReason) -> None:
+        if self._forget():
+            self._method(Down(self.ref, reason))
+
+    def cancel(self) -> None:
+        """On the actor's sequence."""
+        if self._forget():
+            self.ref._target.unwatch_end(self)
+
+    def _forget(self) -> bool:
+        monitors = self._cell.monitors
+        if monitors is None or self not in monitors:
+            return False
+        monitors.remove(self)
+        return True
+
+
+class LinkObserver:
+    """One direction of a link: the end of one actor may be that of another."""
+
+    __slots__ = ("_target",)
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
+        """Any thread."""
+        if reason.kind in ("failed", "linked"):
+            self._target.stop_linked(reason.error)
