@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from mojo_seq import AsyncioTaskRunner, RunLoop, SequencedTaskRunner, ThreadPool
+from mojo_seq.sequence.sequence_event_loop import SequenceEventLoop
 
 TIMEOUT = 30.0
 
@@ -79,6 +80,15 @@ def other_runner(request: pytest.FixtureRequest) -> Iterator[SequencedTaskRunner
     """A second one, of each kind again."""
     with KINDS[request.param]() as made:
         yield made
+
+
+@pytest.fixture(params=["pool", "single_thread", "run_loop"])
+def event_loop(request: pytest.FixtureRequest) -> Iterator[SequenceEventLoop]:
+    """An event loop on each kind of task runner that has none."""
+    with KINDS[request.param]() as runner:
+        loop = SequenceEventLoop(runner)
+        yield loop
+        runner.submit(loop.close).result(TIMEOUT)
 
 
 @pytest.fixture
