@@ -1,0 +1,252 @@
+"""WorkerFleet: the workers of a pool, and the thread that starts them and sees them end."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import logging
+import os
+import signal
+import threading
+from contextlib import suppress
+from time import monotonic
+
+from mojo_seq import _core
+from mojo_seq.pool.pool_worker import PoolWorker
+from mojo_seq.pool.restart_backoff import RestartBackoff
+from mojo_seq.pool.worker_process import WorkerProcess
+from mojo_seq.process import main_module
+from mojo_seq.process.deadline import Deadline
+from mojo_seq.sequence import RunLoop
+
+_GRACE_PERIOD = 5.0  # as ChildProcess has them
+_TERMINATION_PERIOD = 2.0
+_LAST_MOMENTS = 2.0  # of a log that is still being handled when its process is gone
+_FIRST_LOOK, _LONGEST_PAUSE = 0.001, 0.05
+
+
+class WorkerFleet:
+    """A number of places, each with a worker: it is started when it is needed, and replaced when
+    it was lost.
+
+    Starting a process takes a millisecond or two, and may have to wait: so it is done, like all
+    else that has to do with processes, on a thread of the fleet's own, which there is from the
+    first need on. The fleet does not know of the pool, which can be dropped.
+
+    Args:
+        size: how many places.
+        setup: the packed initializer.
+    """
+
+    def __init__(self, size: int, setup: bytes | None) -> None:
+        self._setup = setup
+        self._owner = os.getpid()
+        self._numbers = itertools.count(1)
+        self._choices = itertools.count(1)
+        self._lock = threading.RLock()
+        self._workers = [PoolWorker(self, 0.0) for _ in range(size)]  # _lock
+        self._backoffs = [RestartBackoff() for _ in range(size)]  # _lock
+        self._closing = False
+        self._loop: RunLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._over = threading.Event()
+        self._leaving: dict[WorkerProcess, Deadline] = {}  # lost, not reaped; the thread's
+
+    # --- any thread ---
+
+    def is_inherited(self) -> bool:
+        """True in a forked child, which has none of the processes, and whose locks are stuck."""
+        return os.getpid() != self._owner
+
+    @property
+    def is_open(self) -> bool:
+        """Whether services can be opened."""
+        return not self._closing and not self.is_inherited()
+
+    @property
+    def was_needed(self) -> bool:
+        """Whether there is anything to be ended."""
+        return self._thread is not None
+
+    def check_open(self) -> None:
+        """Raises ShutdownError if no services can be opened."""
+        if self.is_inherited():
+            raise _core.ShutdownError("the pool belongs to the process that fork()ed this one")
+        if self._closing:
+            raise _core.ShutdownError("the pool was shut down")
+
+    def workers(self) -> tuple[PoolWorker, ...]:
+        """Those that have the places now."""
+        self.check_open()
+        with self._lock:
+            for worker in self._workers:
+                if not worker.is_alive:  # seen here first
+                    self._replace(worker)
+            return tuple(self._workers)
+
+    def choose(self) -> PoolWorker:
+        """The worker with the least load; of several, one that has not to wait for its start, and
+        of these the one that was not chosen for the longest time."""
+        with self._lock:
+            now = monotonic()
+            chosen = min(
+                self.workers(),
+                key=lambda each: (each.load, max(0.0, each.not_before - now), each.last_chosen),
+            )
+            chosen.last_chosen = next(self._choices)
+            return chosen
+
+    def need(self, worker: PoolWorker) -> WorkerProcess:
+        """The worker's process, which is started if it was not needed before."""
+        self.check_open()
+        main_module.check_not_importing()
+        with self._lock:
+            self.check_open()
+            if worker.process is None:
+                loop = self._start_thread()
+                worker.process = WorkerProcess(f"worker {next(self._numbers)}")
+                pause = max(0.0, worker.not_before - monotonic())
+                loop.task_runner.post_delayed_task(pause, self._start, worker.process)
+            return worker.process
+
+    def close(self) -> None:
+        """Ends all workers; returns at once. Also called by a finalizer, so it takes no lock."""
+        if self.is_inherited():
+            return
+        self._closing = True
+        loop = self._loop
+        if loop is not None:
+            loop.task_runner.post_task(self._end_all)
+
+    def join(self) -> None:
+        """Waits until nothing is left. An exception, that of Ctrl-C, ends it at once by force.
+
+        Raises:
+            RuntimeError: called on the fleet's own thread, by a log handler.
+        """
+        if self.is_inherited():
+            return
+        with self._lock:  # somebody may just be starting it
+            thread = self._thread
+        if thread is None:
+            return
+        if thread is threading.current_thread():
+            raise RuntimeError("a pool cannot be shut down by a handler of its workers' log")
+        try:
+            self._over.wait()  # an interrupted Thread.join() takes the thread for ended
+        except BaseException:
+            while not self._over.wait(_LONGEST_PAUSE):
+                for process in [*self._processes(), *list(self._leaving)]:
+                    process.kill()
+            raise
+        finally:
+            thread.join()
+
+    def _processes(self) -> list[WorkerProcess]:
+        with self._lock:
+            return [each.process for each in self._workers if each.process is not None]
+
+    def _start_thread(self) -> RunLoop:
+        if self._loop is None:
+            made = threading.Event()
+            thread = threading.Thread(
+                target=self._run, args=(made,), name="mojo_seq-workers", daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise _core.ResourceExhaustedError(f"no thread to be had: {error}") from error
+            atexit.register(self._at_exit)
+            self._thread = thread
+            made.wait()
+        loop = self._loop
+        if loop is None:
+            raise _core.ShutdownError("the pool was shut down")  # meanwhile
+        return loop
+
+    def _at_exit(self) -> None:
+        self.close()
+        self.join()
+
+    def _replace(self, worker: PoolWorker) -> None:
+        """Gives its place to another one; nothing happens the second time. Called with the lock."""
+        if self._closing or worker not in self._workers or worker.process is None:
+            return
+        place = self._workers.index(worker)
+        pause = self._backoffs[place].next_pause(worker.process.lifetime)
+        successor = self._workers[place] = PoolWorker(self, monotonic() + pause)
+        if not pause:
+            with suppress(_core.ShutdownError):  # of just now
+                self.need(successor)  # before somebody has to wait for it
+        # After an early death it is started when it is needed: it might go on like that for ever.
+
+    # --- the fleet's thread ---
+
+    def _run(self, made: threading.Event) -> None:
+        # The processes keep this mask until they can ignore what is not for them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        self._loop = loop = RunLoop()  # of this thread, whatever the others are in the midst of
+        if self._closing:  # meanwhile
+            loop.task_runner.post_task(self._end_all)
+        made.set()
+        try:
+            loop.run()
+        finally:
+            self._loop = None
+            atexit.unregister(self._at_exit)
+            self._over.set()
+
+    def _start(self, process: WorkerProcess) -> None:
+        if not self._closing:
+            process.start(self._setup, self._on_lost)
+
+    def _on_lost(self, process: WorkerProcess) -> None:
+        with self._lock:
+            for worker in self._workers:
+                if worker.process is process:
+                    self._replace(worker)
+                    break
+        self._leaving[process] = Deadline(_GRACE_PERIOD)
+        self._reap(process, _FIRST_LOOK)
+
+    def _reap(self, process: WorkerProcess, pause: float) -> None:
+        """Looks after a process that was lost until it has ended: that takes a moment."""
+        if process.wait(Deadline(0)):
+            self._leaving.pop(process, None)
+            return
+        if self._leaving[process].passed():
+            process.kill()
+        loop = self._loop
+        if loop is not None:
+            next_pause = min(2 * pause, _LONGEST_PAUSE)
+            loop.task_runner.post_delayed_task(pause, self._reap, process, next_pause)
+
+    def _end_all(self) -> None:
+        """The last task, which may take its time."""
+        with self._lock:
+            processes = [*self._processes(), *self._leaving]
+        for process in processes:
+            process.tell_to_end("was ended with its pool")
+        left = _wait_for(processes, _GRACE_PERIOD)
+        _warn(left, "terminated")
+        for process in left:
+            process.terminate()
+        left = _wait_for(left, _TERMINATION_PERIOD)
+        _warn(left, "killed")
+        for process in left:
+            process.kill()
+        _wait_for(left, _LAST_MOMENTS)
+        self._leaving.clear()
+        if self._loop is not None:
+            self._loop.quit()
+
+
+def _wait_for(processes: list[WorkerProcess], timeout: float) -> list[WorkerProcess]:
+    """Those that have not ended in time."""
+    deadline = Deadline(timeout)
+    return [each for each in processes if not each.wait(deadline)]
+
+
+def _warn(left: list[WorkerProcess], what: str) -> None:
+    for process in left:
+        logging.getLogger("mojo_seq").warning("%r does not end: it is %s", process, what)
