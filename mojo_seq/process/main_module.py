@@ -7,7 +7,8 @@ import sys
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
-    pass
+    from types import ModuleType
+    from typing import Any
 
 ALIAS = "__mp_main__"  # its name there; multiprocessing's, which programs know
 NAMES = ("__main__", ALIAS)
@@ -29,6 +30,13 @@ class _Import:
     running = False
 
 
+class _Known:
+    """The main module that `is_importable` was asked about last, and the answer."""
+
+    main: ModuleType | None = None
+    importable = True
+
+
 def source() -> tuple[str, str] | None:
     """How another interpreter can import the main module: ("name", NAME) or ("path", PATH).
 
@@ -45,6 +53,25 @@ def source() -> tuple[str, str] | None:
     if path is None or not os.path.isfile(path):
         return None
     return "path", os.path.abspath(path)
+
+
+def is_importable() -> bool:
+    """Whether another interpreter can import the main module. Cheap from the second time on."""
+    main = sys.modules["__main__"]
+    if _Known.main is not main:
+        _Known.importable = source() is not None
+        _Known.main = main
+    return _Known.importable
+
+
+def not_importable(obj: Any) -> Exception:
+    """The error for something that is defined in the main module, where that is so."""
+    from pickle import PicklingError
+
+    return PicklingError(
+        f"{obj.__qualname__} is defined in a main module that another interpreter cannot "
+        "import: one of -c, standard input, an interactive session, or a __main__.py"
+    )
 
 
 def check_not_importing() -> None:

@@ -9,6 +9,7 @@ import os
 import sys
 
 from mojo_seq import _core
+from mojo_seq.process import encoding
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 
 
 def reduce_handle(handle: _core.Handle) -> Any:
-    """What pickle makes of a handle: an argument while a process is started in this thread; else
-    nothing, which the core says in its own words."""
+    """What pickle makes of a handle: something to be sent while an object is encoded in this thread,
+    an argument while a process is started in it; else nothing, which the core says in its own
+    words."""
+    if encoding.here.encoder is not None:
+        return encoding.reduce_handle(handle)
     context = sys.modules.get("multiprocessing.context")
     popen = context.get_spawning_popen() if context is not None else None
     if popen is None:

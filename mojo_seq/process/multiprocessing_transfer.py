@@ -11,6 +11,7 @@ from multiprocessing import reduction
 
 from mojo_seq import _core
 from mojo_seq.process import stream_sockets
+from mojo_seq.process.encoding import check_movable
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -52,10 +53,7 @@ class Transfer:
         Raises:
             InvalidArgumentError: the handle is closed or sent, or is a Watcher.
         """
-        if isinstance(handle, _core.Watcher):
-            raise _core.InvalidArgumentError(f"{handle!r}: a watcher cannot leave its process")
-        if not handle.is_valid:
-            raise _core.InvalidArgumentError(f"{handle!r} cannot be used any more")
+        check_movable(handle)
         self._handles.append(handle)
         return Arrival.take, (self, len(self._handles) - 1)
 

@@ -9,6 +9,7 @@ from types import FunctionType
 
 from mojo_seq import _core
 from mojo_seq.process import main_module
+from mojo_seq.process.encoding import Decoder, Encoder, check_movable, here
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -32,17 +33,11 @@ class _Pickler(pickle.Pickler):
             and isinstance(obj, FunctionType | type)
             and obj.__module__ in main_module.NAMES
         ):
-            raise pickle.PicklingError(
-                f"{obj.__qualname__} is defined in a main module that another interpreter cannot "
-                "import: one of -c, standard input, an interactive session, or a __main__.py"
-            )
+            raise main_module.not_importable(obj)
         return None
 
     def _add(self, handle: _core.Handle) -> int:
-        if isinstance(handle, _core.Watcher):
-            raise _core.InvalidArgumentError(f"{handle!r}: a watcher cannot leave its process")
-        if not handle.is_valid:
-            raise _core.InvalidArgumentError(f"{handle!r} cannot be used any more")
+        check_movable(handle)
         if any(each is handle for each in self.handles):
             raise _core.BusyError(f"{handle!r} is listed twice")
         self.handles.append(handle)
@@ -59,9 +54,13 @@ class _Unpickler(pickle.Unpickler):
 
 
 def pack(
-    preparation: dict[str, Any], target: Callable[..., object], args: tuple[object, ...]
+    preparation: dict[str, Any],
+    target: Callable[..., object],
+    args: tuple[object, ...],
+    *,
+    caller: str = "spawn_process",
 ) -> tuple[bytes, list[_core.Handle]]:
-    """Pickles; nothing happens to the handles yet.
+    """Pickles; nothing happens to the handles yet. `caller` is what notes name.
 
     Returns:
         The payload and the handles of a message.
@@ -76,9 +75,18 @@ def pack(
     pickle.dump({**preparation, "main": how}, buffer, pickle.HIGHEST_PROTOCOL)
     pickler = _Pickler(buffer, how is not None)
     pickler.dump(len(args))
-    _dump(pickler, target, "the target")
-    for number, argument in enumerate(args, 1):
-        _dump(pickler, argument, f"argument {number}")
+    outer = here.encoder
+    encoder = here.encoder = Encoder()  # for what has handles made for it when it is pickled
+    encoder.handles = pickler.handles
+    try:
+        _dump(pickler, target, f"the target of {caller}")
+        for number, argument in enumerate(args, 1):
+            _dump(pickler, argument, f"argument {number} of {caller}")
+    except BaseException:
+        encoder.discard()
+        raise
+    finally:
+        here.encoder = outer
     return buffer.getvalue(), pickler.handles
 
 
@@ -88,7 +96,7 @@ def _dump(pickler: _Pickler, part: object, place: str) -> None:
             _check_importable(part)
         pickler.dump(part)
     except Exception as error:
-        error.add_note(f"This is about {place} of spawn_process, which another interpreter needs.")
+        error.add_note(f"This is about {place}, which another interpreter needs.")
         raise
 
 
@@ -119,6 +127,11 @@ class Arguments:
     def load(self) -> tuple[Callable[..., object], list[object]]:
         """The target and its arguments. Imports what they need."""
         unpickler = _Unpickler(self._buffer, self._handles)
-        count = unpickler.load()
-        target = unpickler.load()
-        return target, [unpickler.load() for _ in range(count)]
+        outer = here.decoder
+        here.decoder = Decoder(self._handles)
+        try:
+            count = unpickler.load()
+            target = unpickler.load()
+            return target, [unpickler.load() for _ in range(count)]
+        finally:
+            here.decoder = outer

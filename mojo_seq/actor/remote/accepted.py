@@ -1,0 +1,183 @@
+"""Accepted: a node's end of a connection."""
+
+from __future__ import annotations
+
+from mojo_seq import _core
+from mojo_seq.actor.remote import wire
+from mojo_seq.actor.remote.hosted_reply import HostedReply
+from mojo_seq.actor.remote.pipe_reader import PipeReader
+from mojo_seq.process.object_codec import decode_payload, encode, take_payload
+from mojo_seq.process.remote_traceback import Failure
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mojo_seq.actor.reasons import StopReason
+    from mojo_seq.actor.remote.node import Node
+    from mojo_seq.system import Message, MessagePipeHandle
+
+
+class Accepted(PipeReader):
+    """Takes what one client process says, and answers. Any thread.
+
+    Args:
+        pipe: belongs to it from now on.
+    """
+
+    def __init__(self, node: Node, pipe: MessagePipeHandle) -> None:
+        super().__init__(pipe)
+        self.node = node
+        self.client = b""
+        self.served = False  # the node's thread waits on the pipe; it says when
+        self._asks: dict[int, HostedReply] = {}
+        self._known: dict[int, _Watched] = {}  # actors whose end the client is told
+
+    def needs_watch(self) -> bool:
+        return not self.served
+
+    def on_message(self, message: Message) -> None:
+        handles = message.take_handles()
+        payload = take_payload(message)
+        size = len(payload)
+        if size < wire.SUFFIX_SIZE:
+            return
+        kind, number, ask = wire.unpack_suffix(payload, size - wire.SUFFIX_SIZE)
+        if kind == wire.ASK or kind == wire.TELL:
+            self._call(kind, number, ask, payload, handles)
+        elif kind == wire.STOP or kind == wire.KILL:
+            cell = self.node.find(number)
+            if cell is not None:
+                cell.stop() if kind == wire.STOP else cell.kill()
+        elif kind == wire.CANCEL:
+            reply = self._asks.get(ask)
+            if reply is not None:
+                reply.cancel()
+        elif kind == wire.INTRODUCE:
+            self.node.accept(decode_payload(payload, handles))
+        elif kind == wire.LOCATE:
+            self._locate(number, ask)
+        elif kind == wire.WATCH:
+            self._watch_end(number)
+        elif kind == wire.HELLO:
+            self.client = decode_payload(payload, handles)
+        else:
+            self.on_other(kind, number, ask, payload, handles)
+
+    def on_other(
+        self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
+    ) -> None:
+        """A kind that only some clients send."""
+        for each in handles:
+            each.close()
+
+    def _call(
+        self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
+    ) -> None:
+        reply: HostedReply | None = None
+        if kind == wire.ASK:
+            reply = HostedReply(self, ask)
+            reply.token = (self.client, ask)
+        try:
+            method, args, kwargs, chain = decode_payload(payload, handles)
+        except Exception as error:
+            self._refuse(number, reply, error)
+            return
+        cell = self.node.find(number)
+        if cell is None:
+            if number not in self._known:
+                self._watch_end(number)
+            if reply is not None:
+                reply.fail(_core.ActorDeadError("the actor has ended"))
+            return
+        if number not in self._known:
+            self._watch_end(number)
+        if reply is not None:
+            self._asks[ask] = reply
+        cell.receive(method, args, kwargs, reply, chain)
+
+    def _refuse(self, number: int, reply: HostedReply | None, error: Exception) -> None:
+        """The message cannot be made here."""
+        error.add_note("The message could not be decoded in the process of the actor.")
+        if reply is not None:
+            reply.fail(error)
+            return
+        cell = self.node.find(number)
+        if cell is not None:
+            _core.report_undecodable(cell, error) if hasattr(_core, "report_undecodable") else None
+
+    def _locate(self, number: int, ask: int) -> None:
+        cell = self.node.find(number)
+        locate = getattr(cell, "locate", None)
+        if locate is None:
+            self.send_object(None, wire.LOCATED, number, ask)
+        else:
+            locate(lambda place: self.send_object(place, wire.LOCATED, number, ask))
+
+    # What the client is told.
+
+    def answer(self, reply: HostedReply, ask: int) -> None:
+        """An ask was answered; on any thread."""
+        self._asks.pop(ask, None)
+        if self.lost or reply.cancelled():
+            return
+        error = reply.exception()
+        if error is None:
+            try:
+                self.send_object(reply.result(), wire.ANSWER, 0, ask)
+                return
+            except Exception as failure:
+                failure.add_note("This is about the result of the method.")
+                error = failure
+        self.send_object(Failure(error), wire.FAILURE, 0, ask)
+
+    def send_object(self, obj: object, kind: int, number: int, ask: int) -> None:
+        """Raises what its encoding does. Nothing happens if the client is gone."""
+        encoded = encode(obj, wire.pack_suffix(kind, number, ask))
+        try:
+            encoded.write_to(self.pipe)
+        except (_core.PeerClosedError, _core.InvalidArgumentError):
+            encoded.discard()
+            if not self.lost and self.pipe.is_valid:
+                self.read()
+
+    def _watch_end(self, number: int) -> None:
+        if number in self._known:
+            return
+        observer = self._known[number] = _Watched(self, number)
+        cell = self.node.find(number)
+        if cell is None:
+            observer.on_down((b"", number), self.node.reason_of(number))
+        else:
+            cell.watch_end(observer)
+
+    # The end.
+
+    def on_lost(self) -> None:
+        self._forget_all()
+        self.node.forget(self)
+        self.close()
+
+    def _forget_all(self) -> None:
+        for number, observer in list(self._known.items()):
+            cell = self.node.find(number)
+            if cell is not None:
+                cell.unwatch_end(observer)
+        self._known.clear()
+        self._asks.clear()
+
+
+class _Watched:
+    """Tells the client of the end of an actor."""
+
+    __slots__ = ("_accepted", "_number")
+
+    def __init__(self, accepted: Accepted, number: int) -> None:
+        self._accepted = accepted
+        self._number = number
+
+    def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
+        """Any thread."""
+        error = None if reason.error is None else Failure(reason.error)
+        if not self._accepted.lost:
+            self._accepted.send_object((reason.kind, error), wire.DOWN, self._number, 0)

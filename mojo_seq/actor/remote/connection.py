@@ -1,0 +1,254 @@
+"""Connection: this process's way to a node, for all refs that lead there."""
+
+from __future__ import annotations
+
+from weakref import WeakSet
+
+from mojo_seq import _core
+from mojo_seq.actor.reasons import StopReason
+from mojo_seq.actor.remote import wire
+from mojo_seq.actor.remote.chains import client_id, next_ask
+from mojo_seq.actor.remote.pipe_reader import PipeReader
+from mojo_seq.process.object_codec import decode_payload, encode, take_payload
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from mojo_seq.actor.remote.route import Route
+    from mojo_seq.actor.reply import Reply
+    from mojo_seq.process.object_codec import Encoded
+    from mojo_seq.system import Message, MessagePipeHandle
+
+
+class Connection(PipeReader):
+    """A client's end of the pipe to a node. Any thread.
+
+    Lives as long as refs, or replies that are still to come, hold it.
+
+    Args:
+        node_id: whose.
+        pipe: belongs to the connection from now on.
+    """
+
+    def __init__(self, node_id: bytes, pipe: MessagePipeHandle) -> None:
+        super().__init__(pipe)
+        self.node_id = node_id
+        self.reason: StopReason | None = None  # why nothing will come any more
+        self.ends: dict[int, StopReason] = {}  # of actors
+        self._pending: dict[int, Reply[Any]] = {}
+        self._located: dict[int, Callable[[Any], None]] = {}
+        self._observers: dict[int, list[Callable[[StopReason], object]]] = {}
+        self.routes: WeakSet[Route] = WeakSet()  # of actors that are where this leads
+        self.write(encode(client_id(), wire.pack_suffix(wire.HELLO, 0, 0)))
+
+    def needs_watch(self) -> bool:
+        return bool(self._pending or self._observers or self._located)
+
+    def must_watch(self) -> bool:
+        return bool(self._pending or self._located)
+
+    # Sending.
+
+    def ask(self, reply: Reply[Any], ask: int, encoded: Encoded) -> None:
+        """Sends an ask. What becomes of it is in the reply; nothing is raised if nobody is there.
+
+        Raises:
+            MojoError: the message cannot be sent; the reply is not concerned.
+        """
+        self._pending[ask] = reply
+        reply.token = (client_id(), ask)
+        reply.waiter = self
+        try:
+            encoded.write_to(self.pipe)
+        except _core.PeerClosedError:
+            encoded.discard()
+            self.read()  # what came last
+            self._fail_pending()
+            return
+        except BaseException:
+            self._pending.pop(ask, None)
+            encoded.discard()
+            if not self.lost:
+                raise
+            self._fail_pending()
+            return
+        if self.lost:
+            self._fail_pending()
+        self.watch_soon()
+
+    def write(self, encoded: Encoded) -> bool:
+        """Sends what has no answer. False: nobody is there.
+
+        Raises:
+            MojoError: the message cannot be sent.
+        """
+        try:
+            encoded.write_to(self.pipe)
+        except _core.PeerClosedError:
+            encoded.discard()
+            return False
+        except BaseException:
+            encoded.discard()
+            if not self.lost:
+                raise
+            return False
+        return True
+
+    def command(self, kind: int, number: int, ask: int = 0) -> bool:
+        """Sends a message that is nothing but its suffix. False: nobody is there."""
+        try:
+            self.pipe.write(wire.pack_suffix(kind, number, ask))
+        except (_core.PeerClosedError, _core.InvalidArgumentError):
+            return False
+        return True
+
+    def introduce(self) -> MessagePipeHandle:
+        """A pipe to the node, for another process."""
+        near, far = _core.create_message_pipe()
+        if not self.write(encode(far, wire.pack_suffix(wire.INTRODUCE, 0, 0))):
+            far.close()
+        return near
+
+    def locate(self, number: int, tell: Callable[[Any], None]) -> None:
+        """Asks where an actor of the node really is; `tell` is called with the answer, or with the
+        StopReason, on any thread."""
+        ask = next_ask()
+        self._located[ask] = tell
+        if not self.command(wire.LOCATE, number, ask):
+            self.read()
+        if self.lost:
+            self._fail_pending()
+        self.watch()
+
+    # Who waits.
+
+    def wait_for(self, reply: Reply[Any], timeout: float | None) -> None:
+        """Called by a thread that has nothing to do but to wait for a reply."""
+        self.lead(reply.done, timeout)
+
+    def observe(self, number: int, tell: Callable[[StopReason], object]) -> None:
+        """Calls `tell` once an actor has ended for good; at once if it is known to have."""
+        self._observers.setdefault(number, []).append(tell)
+        if not self.command(wire.WATCH, number):
+            self.read()
+        reason = self.ends.get(number) or self.reason
+        if reason is not None:
+            self._tell_end(number, reason)
+        self.watch()
+
+    def forget(self, number: int, tell: Callable[[StopReason], object]) -> None:
+        """Takes `observe` back."""
+        observers = self._observers.get(number)
+        if observers is not None and tell in observers:
+            observers.remove(tell)
+            if not observers:
+                self._observers.pop(number, None)
+
+    def look(self) -> None:
+        """Takes in what has come, if nobody else does."""
+        if not self.lost:
+            self.lead(_never, 0.0)
+
+    # What comes.
+
+    def on_message(self, message: Message) -> None:
+        handles = message.take_handles()
+        payload = take_payload(message)
+        size = len(payload)
+        if size < wire.SUFFIX_SIZE:
+            return
+        kind, number, ask = wire.unpack_suffix(payload, size - wire.SUFFIX_SIZE)
+        if kind == wire.ANSWER or kind == wire.FAILURE:
+            self._settle(kind, ask, payload, handles)
+        elif kind == wire.DOWN:
+            self._tell_end(number, StopReason(*decode_payload(payload, handles)))
+        elif kind == wire.LOCATED:
+            tell = self._located.pop(ask, None)
+            answer = decode_payload(payload, handles)
+            if tell is not None:
+                tell(answer)
+        else:
+            self.on_other(kind, number, ask, payload, handles)
+
+    def on_other(
+        self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
+    ) -> None:
+        """A kind that only some nodes send."""
+        for each in handles:
+            each.close()
+
+    def _settle(
+        self, kind: int, ask: int, payload: bytes | memoryview, handles: list[Any]
+    ) -> None:
+        reply = self._pending.pop(ask, None)
+        try:
+            outcome = decode_payload(payload, handles)
+        except Exception as error:
+            kind, outcome = wire.FAILURE, error
+        if reply is None:
+            return
+        reply.waiter = None
+        if kind == wire.ANSWER:
+            reply.succeed(outcome)
+        else:
+            reply.fail(outcome)
+
+    def _tell_end(self, number: int, reason: StopReason) -> None:
+        self.ends.setdefault(number, reason)
+        for tell in self._observers.pop(number, ()):
+            tell(reason)
+
+    # The end.
+
+    def end_reason(self) -> StopReason:
+        """Why the node is gone; may be told better by who knows the process."""
+        error = _core.ActorDeadError("the process that the actor was in has ended")
+        return StopReason("failed", error)
+
+    def on_lost(self) -> None:
+        if self.reason is None:
+            self.reason = self.end_reason()
+        self.pipe.close()
+        for route in list(self.routes):
+            route.on_lost(self)
+        self._fail_pending()
+        for number in list(self._observers):
+            self._tell_end(number, self.ends.get(number) or self.reason)
+
+    def _fail_pending(self) -> None:
+        reason = self.reason
+        if reason is None:
+            self.reason = reason = self.end_reason()
+        while self._pending:
+            try:
+                _, reply = self._pending.popitem()
+            except KeyError:
+                break
+            reply.waiter = None
+            reply.fail(dead_error(reason))
+        while self._located:
+            try:
+                _, tell = self._located.popitem()
+            except KeyError:
+                break
+            tell(reason)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_closed"):
+            self.close()
+
+
+def _never() -> bool:
+    return False
+
+
+def dead_error(reason: StopReason | None) -> _core.ActorDeadError:
+    """What an ask is told whose actor has ended."""
+    error = None if reason is None else reason.error
+    if isinstance(error, _core.ActorDeadError):
+        return _core.ActorDeadError(*error.args)
+    made = _core.ActorDeadError("the actor has ended")
+    made.__cause__ = error
+    return made

@@ -1,0 +1,60 @@
+"""All connections of this process, by node; and the nodes that are here themselves."""
+
+from __future__ import annotations
+
+import os
+import threading
+from weakref import WeakValueDictionary
+
+from mojo_seq.actor.remote.connection import Connection
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from mojo_seq.actor.remote.node import Node
+    from mojo_seq.system import MessagePipeHandle
+
+
+class Connections:
+    """Any thread."""
+
+    def __init__(self) -> None:
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        """Also in a forked child, whose inherited pipes are dead."""
+        self._lock = threading.Lock()
+        self._connections: WeakValueDictionary[bytes, Connection] = WeakValueDictionary()
+        self._nodes: WeakValueDictionary[bytes, Node] = WeakValueDictionary()
+
+    def find(self, node_id: bytes) -> Connection | None:
+        """The connection to a node, if there is one."""
+        return self._connections.get(node_id)
+
+    def join(self, node_id: bytes, pipe: MessagePipeHandle | None) -> Connection | None:
+        """The connection to a node, made of `pipe` if there is none; else that is closed."""
+        with self._lock:
+            connection = self._connections.get(node_id)
+            if connection is None and pipe is not None and pipe.is_valid:
+                connection = self._connections[node_id] = Connection(node_id, pipe)
+                return connection
+        if pipe is not None:
+            pipe.close()
+        return connection
+
+    def keep(self, connection: Connection) -> None:
+        """Notes one that was made in another way."""
+        with self._lock:
+            self._connections[connection.node_id] = connection
+
+    def add_node(self, node: Node) -> None:
+        """Notes a node that is here."""
+        with self._lock:
+            self._nodes[node.id] = node
+
+    def node(self, node_id: bytes) -> Node | None:
+        """The node of that id, if it is here."""
+        return self._nodes.get(node_id)
+
+
+connections = Connections()
+os.register_at_fork(after_in_child=connections._forget_all)

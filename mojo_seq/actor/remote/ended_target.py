@@ -1,0 +1,61 @@
+"""EndedTarget: an actor that has ended before a ref to it came home."""
+
+from __future__ import annotations
+
+from mojo_seq.actor.remote.connection import dead_error
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mojo_seq.actor.actor import Actor
+    from mojo_seq.actor.observers import EndObserver
+    from mojo_seq.actor.reasons import StopReason
+    from mojo_seq.actor.remote.remote_target import Description
+    from mojo_seq.actor.reply import Reply
+
+
+class EndedTarget:
+    """Fails all asks. Any thread."""
+
+    is_alive = False
+
+    def __init__(self, description: Description, reason: StopReason) -> None:
+        self.description = description
+        self._reason = reason
+
+    @property
+    def identity(self) -> tuple[bytes, int]:
+        return self.description.identity
+
+    @property
+    def name(self) -> str | None:
+        return self.description.name
+
+    @property
+    def actor_class(self) -> type[Actor]:
+        return self.description.actor_class
+
+    def send(
+        self,
+        method: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+        reply: Reply[Any] | None,
+    ) -> None:
+        if reply is not None:
+            reply.fail(dead_error(self._reason))
+
+    def stop(self) -> None:
+        """Nothing is left to do."""
+
+    kill = stop
+
+    def stop_linked(self, error: BaseException | None) -> None:
+        """The same."""
+
+    def watch_end(self, observer: EndObserver) -> None:
+        observer.on_down(self.identity, self._reason)
+
+    def unwatch_end(self, observer: EndObserver) -> None:
+        """It was told at once."""

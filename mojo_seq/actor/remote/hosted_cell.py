@@ -1,0 +1,51 @@
+"""HostedCell: an actor of another process's system that runs here, in a worker process."""
+
+from __future__ import annotations
+
+from mojo_seq.actor.cell import LocalCell
+from mojo_seq.actor.remote import wire
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mojo_seq.actor.remote.host import Host
+
+
+class HostedCell(LocalCell):
+    """Is known by its number at home, and has its home decide about it."""
+
+    __slots__ = ("home_number", "host")
+
+    is_placed = True
+    is_hosted = True
+
+    def __init__(self, host: Host, home_number: int, *args: Any) -> None:
+        super().__init__(*args, upward=host)
+        self.host = host
+        self.home_number = home_number
+
+    @property
+    def identity(self) -> tuple[bytes, int]:
+        """(id of its home, number there)."""
+        return self.host.home_id, self.home_number
+
+    def stop(self) -> None:
+        """See ActorRef; the home does it."""
+        self.host.home.command(wire.STOP, self.home_number)
+
+    def kill(self) -> None:
+        """The same."""
+        self.close()
+        self.host.home.command(wire.KILL, self.home_number)
+
+    def stop_linked(self, error: BaseException | None) -> None:
+        """The home knows nothing of links that were made here."""
+        self.host.home.command(wire.KILL, self.home_number)
+
+    def _on_dead_letter(
+        self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any] | None
+    ) -> None:
+        self.host.report_dead_letter(self, method, args)
+
+

@@ -1,0 +1,219 @@
+"""PipeReader: who reads a connection's pipe at the moment."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+from collections import deque
+from time import monotonic
+
+from mojo_seq import _core
+from mojo_seq.actor.remote.io_thread import io_thread
+from mojo_seq.watch import SimpleWatcher
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mojo_seq.system import Message, MessagePipeHandle, Result, SignalsState
+
+logger = logging.getLogger("mojo_seq.actor")
+
+_SOON = 0.003
+_READABLE = _core.Signals.READABLE
+
+
+class PipeReader:
+    """Reads a pipe's messages in order, one thread at a time, whichever that is.
+
+    A thread that waits for a certain message waits on the pipe itself (`lead`), for it is woken
+    much faster than by way of another thread. Otherwise the I/O thread does it, while `needs_watch`
+    says that somebody cares: at once after `watch`, or, as watching a pipe and ceasing to is dear,
+    within a moment after `watch_soon`. Subclasses say what is done with the messages. Any thread.
+
+    Args:
+        pipe: belongs to the reader from now on.
+    """
+
+    def __init__(self, pipe: MessagePipeHandle) -> None:
+        self.pipe = pipe
+        self.lost = False  # nothing will come any more
+        self._inbox: deque[Message] = deque()  # _reading: read and not handled
+        self._reading = threading.RLock()
+        self._state = threading.Lock()
+        self._leader = 0  # _state: the thread that waits on the pipe
+        self._watching = False  # _state
+        self._closed = False  # _state
+        self._turns = 0  # how often a thread has led
+        self._seen_turns = 0
+        self._ticking = False
+        self._process = os.getpid()
+        self._io = io_thread.acquire()
+        self._watcher = SimpleWatcher(task_runner=self._io)
+
+    def on_message(self, message: Message) -> None:
+        """Called with each message, on the thread that has read it."""
+        raise NotImplementedError
+
+    def on_lost(self) -> None:
+        """Called once, when nothing will come any more."""
+        raise NotImplementedError
+
+    def needs_watch(self) -> bool:
+        """Whether the pipe is to be read when something comes."""
+        raise NotImplementedError
+
+    def must_watch(self) -> bool:
+        """Whether somebody is waiting for that already."""
+        return self.needs_watch()
+
+    def read(self) -> bool:
+        """Reads and handles what there is, for a while. False: nothing will come any more."""
+        with self._reading:
+            self._handle_inbox()
+            if self.lost:
+                return False
+            try:
+                self._inbox.extend(self.pipe.read_batch())
+            except _core.ResourceExhaustedError:
+                return True  # no room for descriptors now
+            except _core.MojoError:  # closed at the other end, or here
+                self.lost = True
+            self._handle_inbox()
+        if self.lost:
+            self.unwatch()
+            self.on_lost()
+        return not self.lost
+
+    def _handle_inbox(self) -> None:
+        # What handling a message sets off may read more here, on the same stack.
+        inbox = self._inbox
+        while inbox:
+            try:
+                self.on_message(inbox.popleft())
+            except Exception:
+                logger.exception("a message of another process made no sense, and was dropped")
+
+    def watch(self) -> None:
+        """To be called when `needs_watch` may have become True."""
+        if self._watching or self._leader or self.lost:
+            return
+        with self._state:
+            self._watch_if_needed()
+
+    attend = watch  # what a Reply calls its waiter for
+
+    def watch_soon(self) -> None:
+        """The same when it is likely that a thread is about to lead."""
+        if self._ticking or self._watching or self.lost:
+            return
+        self._ticking = True
+        self._seen_turns = self._turns
+        self._io.post_delayed_task(_SOON, _Tick(self))
+
+    def _tick(self) -> None:
+        """On the I/O thread: nobody came to lead in all that time."""
+        with self._state:
+            self._ticking = False
+            if self._turns == self._seen_turns:
+                self._watch_if_needed()
+                return
+            again = self.needs_watch() and not self._watching
+        if again:
+            self.watch_soon()
+
+    def _watch_if_needed(self) -> None:
+        if self._watching or self._leader or self.lost or not self.needs_watch():
+            return
+        self._watching = True
+        self._watcher.watch(self.pipe, _READABLE, _Notified(self))
+
+    def unwatch(self) -> None:
+        """Ends the watch."""
+        with self._state:
+            self._watching = False
+            self._watcher.cancel()
+
+    def on_readable(self) -> None:
+        """On the I/O thread."""
+        with self._reading:
+            if not self._watching or not self.read():
+                return  # a thread has begun to lead
+        with self._state:
+            if self._watching and not self.needs_watch():
+                self._watching = False
+                self._watcher.cancel()
+
+    def lead(self, done: Callable[[], bool], timeout: float | None) -> None:
+        """Waits on the pipe and handles what comes, until `done()` or for so many seconds.
+
+        Returns at once if another thread does that.
+        """
+        thread = threading.get_ident()
+        with self._state:
+            if self._leader not in (0, thread):
+                return
+            outer, self._leader = self._leader, thread
+            if self._watching:
+                self._watching = False
+                self._watcher.cancel()
+        deadline = None if timeout is None else monotonic() + timeout
+        try:
+            with self._reading:
+                pass  # what the I/O thread has read is handled: `done` knows of it
+            while not done():
+                left = None if deadline is None else deadline - monotonic()
+                result, _ = _core.wait(self.pipe, _READABLE, left)
+                if result is _core.Result.DEADLINE_EXCEEDED or not self.read():
+                    return
+        except _core.InvalidArgumentError:
+            return  # closed here
+        finally:
+            self._turns += 1
+            with self._state:
+                self._leader = outer
+                if self.must_watch():
+                    self._watch_if_needed()
+            self.watch_soon()
+
+    def close(self) -> None:
+        """Closes the pipe; nothing happens the second time. Nothing more is told."""
+        self.lost = True
+        with self._state:
+            if self._closed:
+                return
+            self._closed = True
+        if self._process == os.getpid():
+            self.unwatch()
+            io_thread.release(self._process)
+        self.pipe.close()
+
+
+class _Tick:
+    """A task of the I/O thread; keeps the reader from nothing either."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self, reader: PipeReader) -> None:
+        self._reader = weakref.ref(reader)
+
+    def __call__(self) -> None:
+        reader = self._reader()
+        if reader is not None:
+            reader._tick()
+
+
+class _Notified:
+    """The callback of the watcher, which keeps the reader from nothing."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self, reader: PipeReader) -> None:
+        self._reader = weakref.ref(reader)
+
+    def __call__(self, result: Result, state: SignalsState) -> None:
+        reader = self._reader()
+        if reader is not None and result is not _core.Result.CANCELLED:
+            reader.on_readable()

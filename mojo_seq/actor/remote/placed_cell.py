@@ -1,0 +1,298 @@
+"""PlacedCell: what an actor's home knows of it when it runs in a worker process."""
+
+from __future__ import annotations
+
+import threading
+
+from mojo_seq import _core
+from mojo_seq.actor.actor import methods_of
+from mojo_seq.actor.actor_ref import ActorRef
+from mojo_seq.actor.reasons import DeadLetter, StopReason
+from mojo_seq.actor.remote import wire
+from mojo_seq.actor.remote.node import node_of
+from mojo_seq.actor.remote.placed_ending import PlacedEnding
+from mojo_seq.actor.remote.route import Route
+from mojo_seq.process.object_codec import encode
+from mojo_seq.process.remote_traceback import Failure
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from mojo_seq.actor.actor import Actor
+    from mojo_seq.actor.actor_system import ActorSystem
+    from mojo_seq.actor.cell import LocalCell
+    from mojo_seq.actor.guardian import Guardian
+    from mojo_seq.actor.mailbox import Mailbox
+    from mojo_seq.actor.observers import EndObserver
+    from mojo_seq.actor.remote.worker_link import WorkerLink
+    from mojo_seq.actor.reply import Reply
+    from mojo_seq.actor.supervisor import Supervisor
+    from mojo_seq.process.object_codec import Encoded
+
+
+class PlacedCell(Route):
+    """Stands for a LocalCell in the tables of the home. The actor is a LocalCell of the worker's
+    system; its failures are decided about here, by the same guardian.
+
+    Fields as in LocalCell, as far as there are such.
+    """
+
+    is_placed = True
+    children = None  # those are the worker's affair
+    record = None
+    upward = None
+    began = 0  # for whoever wants to know what it is doing: that is not known here
+    thread = 0
+
+    def __init__(
+        self,
+        system: ActorSystem,
+        parent: LocalCell | None,
+        number: int,
+        actor_class: type[Actor],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        pool: Any,
+        name: str | None,
+        mailbox: Mailbox,
+        supervisor: Supervisor | None,
+    ) -> None:
+        super().__init__(number)
+        self.system = system
+        self.guardian: Guardian = system.guardian
+        self.parent = parent
+        self.number = number
+        self.actor_class = actor_class
+        self.name = name
+        self.pool = pool
+        self.supervisor = supervisor
+        self.observers: list[EndObserver] | None = None
+        self.end_reason: StopReason | None = None
+        self.ending: Any = None
+        self.failure: BaseException | None = None
+        self.closed = False
+        self.stopping = False
+        self.timed = False
+        self.link: WorkerLink | None = None  # the guardian's, but for the first
+        self._args = args
+        self._kwargs = kwargs
+        self._mailbox = mailbox
+        self._asking: list[Callable[[Any], object]] = []  # _lock: who wants to know where it is
+        self._spawn: Encoded | None = self._encode_spawn()  # what cannot be sent is said at once
+
+    def _encode_spawn(self) -> Encoded:
+        args, kwargs = self._args, self._kwargs
+        box = (self._mailbox.capacity, self._mailbox.overflow)
+        what = (self.actor_class, args, kwargs, self.name, box, self.supervisor)
+
+        def parts() -> dict[str, object]:
+            return {"the class": self.actor_class, "args": args, "kwargs": kwargs}
+
+        return encode(what, wire.pack_suffix(wire.SPAWN, self.number, 0), parts)
+
+    # Who it is.
+
+    @property
+    def identity(self) -> tuple[bytes, int]:
+        """(id of its home, number there)."""
+        return self.system.id, self.number
+
+    @property
+    def ref(self) -> ActorRef[Any]:
+        """A new reference to it."""
+        return ActorRef(self, methods_of(self.actor_class))
+
+    @property
+    def is_alive(self) -> bool:
+        """False from its end, or its being killed."""
+        return self.end_reason is None and not self.closed
+
+    def __repr__(self) -> str:
+        name = f" {self.name!r}" if self.name is not None else f" {self.number}"
+        return f"<actor {self.actor_class.__name__}{name} in a worker process>"
+
+    # Where it is.
+
+    def schedule(self) -> None:
+        """Starts it. Called once."""
+        self._place()
+
+    def _place(self) -> None:
+        """Puts it in a worker of the pool; tries others if that is gone."""
+        spawn, self._spawn = self._spawn, None
+        try:
+            if spawn is None:
+                spawn = self._encode_spawn()
+            spawn.freeze()
+            while True:
+                link = node_of(self.system).link_to(self.pool.choose_worker())
+                self.link = link
+                if link.put(self, spawn):
+                    break
+        except Exception as error:
+            self.link = None
+            self.guardian.post(self.guardian.cell_failed, self, error, "its placement")
+            return
+        self.lead_to(link)
+        with self._lock:
+            asking, self._asking = self._asking, []
+        for tell in asking:
+            self._tell_place(tell)
+
+    def find_way(self) -> None:
+        """It will be told by `_place` or `end`."""
+
+    def locate(self, tell: Callable[[Any], object]) -> None:
+        """Calls `tell` with where it is, for a client of the home, as soon as that is known."""
+        with self._lock:
+            if self._connection is None and self._end is None:
+                self._asking.append(tell)
+                return
+        self._tell_place(tell)
+
+    def _tell_place(self, tell: Callable[[Any], object]) -> None:
+        connection = self._connection
+        if connection is not None:
+            tell((wire.HELLO, (connection.node_id, connection.introduce())))
+        elif self._end is not None:
+            tell((0, _portable(self._end)))
+        else:
+            self.locate(tell)
+
+    # What comes from the worker; on the thread that reads its pipe.
+
+    def on_failed(self, error: BaseException, where: str) -> None:
+        """It failed there and waits."""
+        self.guardian.post(self.guardian.cell_failed, self, error, where)
+
+    def on_ready(self) -> None:
+        """Its object has ended for a restart."""
+        self.guardian.post(self._halfway)
+
+    def _halfway(self) -> None:
+        if self.ending is not None:
+            self.ending.finished()
+
+    def on_ended(self, reason: StopReason) -> None:
+        """For good: because the home wanted it, or because its sequence there is gone."""
+        self.guardian.post(self._ended, reason)
+
+    def _ended(self, reason: StopReason) -> None:
+        if self.ending is not None:
+            self.ending.finished()
+        else:
+            self.guardian.ended(self, reason)
+
+    def on_dead_letter(self, method: str, args: tuple[Any, ...]) -> None:
+        """A tell that nobody will handle."""
+        self.system.report_dead_letter(DeadLetter(self.ref, method, args))
+
+    on_unsent = on_dead_letter
+
+    def on_worker_lost(self, reason: StopReason) -> None:
+        """Its process is gone."""
+        self.guardian.post(self._lose_worker, reason)
+
+    def _lose_worker(self, reason: StopReason) -> None:
+        self.link = None
+        if self.ending is not None:
+            self.ending.finished()
+        elif self.end_reason is None and reason.error is not None:
+            self.guardian.cell_failed(self, reason.error, "its worker process")
+
+    # What the guardian does, on its sequence.
+
+    def begin_ending(self, reason: StopReason, graceful: bool, restart: bool) -> PlacedEnding:
+        """How the guardian ends it."""
+        return PlacedEnding(self, reason, graceful, restart)
+
+    def tell_worker(self, kind: int, what: object) -> bool:
+        """False: there is nobody to be told."""
+        link = self.link
+        if link is None or link.lost:
+            return False
+        return link.write(encode(what, wire.pack_suffix(kind, self.number, 0)))
+
+    def command(self, function: Callable[..., object], *args: Any) -> None:
+        """Its sequence is elsewhere; what is to be done here is done at once."""
+        function(*args)
+
+    def begin_again(self) -> None:
+        """After a restart's first half: there, or in another worker."""
+        if not self.tell_worker(wire.BEGIN, None):
+            self._place()
+
+    def close(self) -> None:
+        """Nothing is sent to it any more."""
+        self.closed = True
+        reason = self.end_reason
+        if reason is None:
+            return
+        link, self.link = self.link, None
+        if link is not None:
+            link.remove(self)
+        if self._spawn is not None:
+            self._spawn.discard()
+            self._spawn = None
+        self.end(reason)
+        with self._lock:
+            asking, self._asking = self._asking, []
+        for tell in asking:
+            self._tell_place(tell)
+
+    # What others do to it, on any thread.
+
+    def stop(self) -> None:
+        """See ActorRef."""
+        self.guardian.post(self.guardian.end, self, StopReason("stopped"))
+
+    def kill(self) -> None:
+        """See ActorRef."""
+        self.closed = True
+        self.guardian.post(self.guardian.end, self, StopReason("killed"), False)
+
+    def stop_linked(self, error: BaseException | None) -> None:
+        """An actor that it is linked to has failed."""
+        self.guardian.post(self.guardian.end, self, StopReason("linked", error), False)
+
+    def watch_end(self, observer: EndObserver) -> None:
+        """See LocalCell."""
+        with self.system.lock:
+            reason = self.end_reason
+            if reason is None:
+                if self.observers is None:
+                    self.observers = []
+                self.observers.append(observer)
+                return
+        observer.on_down(self.identity, reason)
+
+    def unwatch_end(self, observer: EndObserver) -> None:
+        """See LocalCell."""
+        with self.system.lock:
+            if self.observers is not None and observer in self.observers:
+                self.observers.remove(observer)
+
+    def receive(
+        self,
+        method: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+        reply: Reply[Any] | None,
+        chain: Any,
+    ) -> bool:
+        """From a client that does not know that it is elsewhere; passed on."""
+        try:
+            self.send(method, args, kwargs, reply)
+        except Exception as error:
+            if reply is not None:
+                reply.fail(error)
+        return True
+
+    def wake_senders(self) -> None:
+        """Nobody waits here."""
+
+
+def _portable(reason: StopReason) -> tuple[str, Failure | None]:
+    return reason.kind, None if reason.error is None else Failure(reason.error)

@@ -1,0 +1,70 @@
+"""PlacedTarget: an actor that its home has put in a worker process, seen from other processes."""
+
+from __future__ import annotations
+
+from mojo_seq.actor.reasons import StopReason
+from mojo_seq.actor.remote import wire
+from mojo_seq.actor.remote.connections import connections
+from mojo_seq.actor.remote.remote_target import RemoteTarget
+from mojo_seq.actor.remote.route import Route
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mojo_seq.actor.remote.connection import Connection
+    from mojo_seq.actor.remote.remote_target import Description
+    from mojo_seq.actor.reply import Reply
+
+
+class PlacedTarget(RemoteTarget):
+    """Asks the actor's home where it is, and talks to that process directly from then on. Its end
+    is the home's affair. Any thread."""
+
+    __slots__ = ("_route",)
+
+    def __init__(self, description: Description, connection: Connection) -> None:
+        super().__init__(description, connection)
+        self._route = _Found(connection, self.number)
+
+    def _end(self) -> StopReason | None:
+        return super()._end() or self._route._end
+
+    def send(
+        self,
+        method: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+        reply: Reply[Any] | None,
+    ) -> None:
+        self._route.send(method, args, kwargs, reply)
+
+
+class _Found(Route):
+    """A route that its home knows."""
+
+    def __init__(self, home: Connection, number: int) -> None:
+        super().__init__(number)
+        self._home = home
+        self._number = number
+        self._asking = False  # _lock
+
+    def find_way(self) -> None:
+        with self._lock:
+            if self._asking:
+                return
+            self._asking = True
+        self._home.locate(self._number, self._on_located)
+
+    def _on_located(self, answer: Any) -> None:
+        with self._lock:
+            self._asking = False
+        if isinstance(answer, StopReason):  # the home itself is gone
+            self.end(answer)
+            return
+        kind, what = answer
+        connection = connections.join(*what) if kind == wire.HELLO else None
+        if connection is not None:
+            self.lead_to(connection)
+        else:
+            self.end(StopReason(*what))

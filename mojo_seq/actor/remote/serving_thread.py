@@ -1,0 +1,174 @@
+"""ServingThread: waits on the pipes of a node's clients, and runs what their messages are for."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+
+from mojo_seq import _core
+from mojo_seq.actor.remote.io_thread import io_thread
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from mojo_seq.actor.actor_system import ActorSystem
+    from mojo_seq.actor.remote.accepted import Accepted
+
+_READABLE = _core.Signals.READABLE
+_MOST_PIPES = 8  # that are waited on directly; the I/O thread does it for the others
+_TICK = 0.005
+_IDLE_TICKS = 10
+
+_numbers = itertools.count(1)
+
+
+class ServingThread:
+    """One more thread for a system's pool. While it has nothing to do it waits on the pipes itself;
+    what comes in it gives to the actors, and runs them, with no other thread to be woken.
+
+    While it runs an actor nobody waits on the pipes. That is noticed by a tick on the I/O thread,
+    which has them watched until this thread is back.
+    """
+
+    def __init__(self, system: ActorSystem) -> None:
+        self._threads = system._pool._threads
+        self._lock = threading.Lock()
+        self._accepted: list[Accepted] = []  # _lock
+        self._direct: list[Accepted] = []  # this thread's: those that it waits on
+        self._changed = True  # _lock: _accepted, since this thread looked
+        self._closing = False  # _lock
+        self._bell, self._ear = _core.create_message_pipe()
+        self._handles: list[Any] = []
+        self._resting = False  # _lock: it waits on the pipes
+        self._turns = 0  # how often it has begun to run something
+        self._seen_turns = 0  # the tick's, as the next
+        self._idle_ticks = 0
+        self._ticking = False  # _lock
+        self._io = io_thread.acquire()
+        self._thread = threading.Thread(
+            target=self._run, name=f"mojo_seq-serving-{next(_numbers)}", daemon=True
+        )
+        self._thread.start()
+
+    # Any thread.
+
+    def add(self, accepted: Accepted) -> None:
+        """Serves one more pipe."""
+        with self._lock:
+            self._accepted.append(accepted)
+        self._ring()
+
+    def remove(self, accepted: Accepted) -> None:
+        """Serves it no longer."""
+        with self._lock:
+            if accepted in self._accepted:
+                self._accepted.remove(accepted)
+        self._ring()
+
+    def close(self) -> None:
+        """Ends the thread."""
+        with self._lock:
+            self._closing = True
+        self._ring()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _ring(self) -> None:
+        with self._lock:
+            self._changed = True
+            if not self._resting:
+                return
+        try:
+            self._bell.write()
+        except _core.MojoError:
+            return  # it has ended
+
+    # The thread.
+
+    def _run(self) -> None:
+        pool = self._threads.pool
+        serve: Callable[..., None] | None = getattr(pool, "serve", None)
+        try:
+            if serve is not None:
+                serve(self._poll, self._dispatch, self._threads._start)
+            else:
+                while (found := self._poll()) is not None:
+                    self._dispatch(found)
+        finally:
+            self._bell.close()
+            self._ear.close()
+            io_thread.release(os.getpid())
+
+    def _poll(self) -> list[Accepted] | None:
+        """Waits. Returns whose pipes have something; None: the end."""
+        with self._lock:
+            self._resting = True
+            if self._changed:
+                self._changed = False
+                self._look_around()
+            if self._closing:
+                return None
+        self._take_over()
+        try:
+            _, _, states = _core.wait_many(self._handles)
+        except _core.InvalidArgumentError:  # one was closed here just now
+            self._changed = True
+            return [each for each in self._direct if not each.pipe.is_valid]
+        finally:
+            self._resting = False
+        if states[0].readable:
+            self._ear.read_batch()
+        return [
+            each
+            for each, state in zip(self._direct, states[1:], strict=True)
+            if state.readable or state.peer_closed or not each.pipe.is_valid
+        ]
+
+    def _look_around(self) -> None:
+        """The first pipes are waited on here, the others are watched."""
+        alive = [each for each in self._accepted if not each.lost]
+        self._direct = alive[:_MOST_PIPES]
+        for each in alive[_MOST_PIPES:]:
+            each.watch()
+        self._handles = [(self._ear, _READABLE), *((each.pipe, _READABLE) for each in self._direct)]
+
+    def _take_over(self) -> None:
+        """From the I/O thread, if it had to stand in."""
+        for each in self._direct:
+            if not each.served:
+                each.served = True
+                each.unwatch()
+
+    def _dispatch(self, found: list[Accepted]) -> None:
+        self._turns += 1
+        if not self._ticking:
+            self._begin_ticking()
+        for each in found:
+            each.read()
+
+    # The tick, on the I/O thread.
+
+    def _begin_ticking(self) -> None:
+        self._ticking = True
+        self._idle_ticks = 0
+        self._io.post_delayed_task(_TICK, self._tick)
+
+    def _tick(self) -> None:
+        with self._lock:
+            if self._turns != self._seen_turns:
+                self._seen_turns = self._turns
+                self._idle_ticks = 0
+            elif self._resting:
+                self._idle_ticks += 1
+            else:
+                self._idle_ticks = 0
+                for each in self._direct:
+                    each.served = False
+                    each.watch()
+            if self._closing or self._idle_ticks > _IDLE_TICKS:
+                self._ticking = False
+                return
+        self._io.post_delayed_task(_TICK, self._tick)

@@ -1,0 +1,44 @@
+"""What goes over the pipe between a client process and a node.
+
+Each message is an encoded object with a suffix: the kind, the number of the actor that it is about
+at that node, and the number of the ask.
+"""
+
+from __future__ import annotations
+
+import struct
+
+SUFFIX = struct.Struct("<Bqq")
+SUFFIX_SIZE = SUFFIX.size
+pack_suffix = SUFFIX.pack
+unpack_suffix = SUFFIX.unpack_from
+
+# From the client.
+HELLO = 1  # (client id): the first
+ASK = 2  # (method, args, kwargs, tokens of the asks in whose service it is)
+TELL = 3  # the same
+STOP = 4
+KILL = 5
+CANCEL = 6  # the ask is not to be handled if there is still time
+INTRODUCE = 7  # (pipe): another client
+LOCATE = 8  # where is the actor?
+WATCH = 9  # tell when it has ended
+
+# From the node.
+ANSWER = 32  # the result
+FAILURE = 33  # the exception
+DOWN = 34  # (reason): the actor has ended
+CREDIT = 35  # so many messages were accepted (the number of the ask is their count)
+LOCATED = 36  # (node id, pipe or place of one)
+
+# From the home of actors to the worker process that they are in.
+SPAWN = 64  # (class, args, kwargs, name, mailbox, supervisor)
+END = 65  # (reason, whether it is graceful)
+RESTART = 66  # (reason): end its object only
+BEGIN = 67  # and this is when a new one is made
+
+# And back.
+FAILED = 80  # (error, where): it handles nothing until it is restarted or ended
+READY = 81  # to begin again
+ENDED = 82  # (reason): for good
+DEAD_LETTER = 83  # (method, args)

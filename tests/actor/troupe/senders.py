@@ -1,0 +1,41 @@
+"""Actors that send: from a sequence, from an event loop, and awaiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mojo_seq import Actor, ActorRef, MailboxFullError
+from troupe.journal import TIMEOUT
+
+
+class Sender(Actor):
+    """Sends to others what it is told to."""
+
+    def tell_many(self, ref: ActorRef[Any], method: str, count: int) -> None:
+        for number in range(count):
+            ref.tell(method, number)
+
+    def tell(self, ref: ActorRef[Any], method: str, *args: Any) -> str:
+        """Returns how it went."""
+        try:
+            ref.tell(method, *args)
+        except MailboxFullError:
+            return "full"
+        return "sent"
+
+    async def tell_async(self, ref: ActorRef[Any], method: str, *args: Any) -> str:
+        return self.tell(ref, method, *args)
+
+    def ask(self, ref: ActorRef[Any], method: str, *args: Any) -> Any:
+        """Blocks for the answer."""
+        return ref.ask(method, *args).result(TIMEOUT)
+
+    async def await_ask(self, ref: ActorRef[Any], method: str, *args: Any) -> Any:
+        return await ref.ask(method, *args)
+
+    async def await_many(self, ref: ActorRef[Any], method: str, count: int) -> list[Any]:
+        """One after the other, as back-pressure has it."""
+        return [await ref.ask(method, number) for number in range(count)]
+
+    def error_of(self, ref: ActorRef[Any], method: str, *args: Any) -> BaseException | None:
+        return ref.ask(method, *args).exception(TIMEOUT)
