@@ -39,6 +39,7 @@ from platform_handle cimport *
 from segment cimport *
 from sequence cimport *
 from shared_buffer cimport *
+from simulation cimport *
 from system_thread cimport *
 from wait cimport *
 from watcher cimport *
@@ -63,6 +64,8 @@ include "sequence.pxi"
 include "run_task.pxi"
 include "worker_pool.pxi"
 include "run_loop.pxi"
+include "environment.pxi"
+include "simulated_pool.pxi"
 include "simple_watcher.pxi"
 include "process.pxi"
 include "garbage_collection.pxi"

@@ -3,6 +3,7 @@
 Layers, each of which imports only from those below it (a test enforces this):
 
     cli            python -m mojo_seq
+    testing        TaskEnvironment, explore, and a plugin for pytest; not imported by this package
     process        spawn_process, invitations, channels, handles for multiprocessing
     aio            awaiting handles on asyncio, trio and anyio
     watch          SimpleWatcher, wait, wait_many, WaitSet
