@@ -42,6 +42,7 @@ from reply_wait cimport *
 from segment cimport *
 from sequence cimport *
 from shared_buffer cimport *
+from simulation cimport *
 from system_thread cimport *
 from wait cimport *
 from watcher cimport *
@@ -70,6 +71,8 @@ include "actor_task.pxi"
 include "actor_ref.pxi"
 include "worker_pool.pxi"
 include "run_loop.pxi"
+include "environment.pxi"
+include "simulated_pool.pxi"
 include "simple_watcher.pxi"
 include "process.pxi"
 include "garbage_collection.pxi"

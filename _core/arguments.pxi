@@ -41,6 +41,11 @@ cdef size_t to_count(object value, str name) except? <size_t>-1:
 
 cdef Time to_deadline(object timeout) except? -1:
     """A timeout in seconds as a point in time. None and infinity are never, the past is now."""
+    return to_deadline_from(timeout, Now())
+
+
+cdef Time to_deadline_from(object timeout, Time now) except? -1:
+    """The same on a clock that says `now`."""
     cdef double seconds
     if timeout is None:
         return kNever
@@ -58,7 +63,7 @@ cdef Time to_deadline(object timeout) except? -1:
         raise InvalidArgumentError("timeout must be a number of seconds, not nan")
     if seconds > 9e9:
         return kNever
-    return Now() + (<Time>(seconds * 1e9) if seconds > 0 else 0)
+    return now + (<Time>(seconds * 1e9) if seconds > 0 else 0)
 
 
 cdef int get_buffer(object source, Py_buffer* view, int flags, str name) except -1:

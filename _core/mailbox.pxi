@@ -293,6 +293,13 @@ cdef class Mailbox:
     cdef int _await_room(self) except -1:
         """Blocks this thread, which nobody else waits for."""
         cdef c_Event* event = ThreadEvent()
+        cdef Environment environment = this_environment()
+        cdef _Room room
+        if environment is not None:
+            room = _Room.__new__(_Room)
+            room.mailbox = self
+            environment._run_until(room, None)
+            return 0
         while True:
             event.Reset()
             if self.closed or self.stopping or self._size() < self._capacity:
@@ -432,6 +439,8 @@ cdef class Mailbox:
         cdef int most = MESSAGES_PER_TURN
         cdef Envelope envelope
         cdef list commands
+        if self._sequence is not None and self._sequence._one_by_one:
+            most = 1
         while True:
             if self._commands:
                 commands = self._commands
@@ -701,6 +710,20 @@ cdef class Mailbox:
             WakeSleeper(self._senders[i])
         self._senders.clear()
         after_call()
+
+
+@cython.final
+cdef class _Room(_Condition):
+    """What a sender waits for in a test environment."""
+
+    cdef Mailbox mailbox
+
+    cdef bint _holds(self) except -1:
+        cdef Mailbox mailbox = self.mailbox
+        return mailbox.closed or mailbox.stopping or mailbox._size() < mailbox._capacity
+
+    cdef object _describe(self):
+        return f"room in the mailbox of {self.mailbox!r}"
 
 
 cdef int pass_on(ReplyBase source, ReplyBase reply) except -1:

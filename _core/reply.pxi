@@ -248,7 +248,7 @@ cdef class ReplyBase:
         raise FutureCancelledError()
 
     cdef int _block(self, object timeout) except -1:
-        cdef Time deadline = to_deadline(timeout)
+        cdef Time deadline = to_deadline_from(timeout, now_here())
         cdef PyObject* runner = GetCurrentRunner()
         cdef Mailbox mailbox = current_mailbox()
         cdef bint in_time
@@ -285,6 +285,13 @@ cdef class ReplyBase:
         """False: the time was up."""
         cdef c_Event* event = ThreadEvent()
         cdef Wake wake
+        cdef Environment environment = this_environment()
+        cdef _ReplyDone done
+        if environment is not None:
+            done = _ReplyDone.__new__(_ReplyDone)
+            done.reply = self
+            return environment._run_until(done, None if deadline == kNever
+                                          else max(0, deadline - now_here()) / 1e9)
         if self.waiter is not None:
             self.waiter.wait_for(
                 self, None if deadline == kNever else max(0, deadline - Now()) / 1e9)
@@ -366,6 +373,19 @@ cdef class ReplyBase:
         else:
             what = STATE_NAMES[self._reply_state].partition("_")[0].lower()
         return f"<Reply {what}>"
+
+
+@cython.final
+cdef class _ReplyDone(_Condition):
+    """What a blocking `result()` waits for in a test environment."""
+
+    cdef ReplyBase reply
+
+    cdef bint _holds(self) except -1:
+        return self.reply._reply_state >= FINISHED
+
+    cdef object _describe(self):
+        return f"the answer of {self.reply.target!r}"
 
 
 cdef object begin_await(ReplyBase reply):

@@ -167,6 +167,7 @@ cdef int report_error(TaskSequence runner, object error, object task, void* code
         if runner._exception_handler is not None:
             runner._exception_handler(TaskError(error, task, posted_from, runner))
             return 0
+        runner._uncaught(TaskError(error, task, posted_from, runner))
         import logging
         logging.getLogger("mojo_seq").error(
             "task %r on %r, posted from %s, raised", task, runner, posted_from, exc_info=error)

@@ -31,6 +31,7 @@ cdef extern from "engine/sequence.h" namespace "mojo_seq" nogil:
         Task* Pop()
         Task* TakeAll()
         int VisitTasks(int (*visit)(Task* task, void* arg) noexcept, void* arg)
+        Scheduler* scheduler()
 
     ctypedef pair[Time, uint64_t] TimerKey "mojo_seq::TimerQueue::Key"
 

@@ -87,6 +87,7 @@ cdef class TaskSequence:
     cdef uint32_t _generation     # constant: of the process that has the threads
     cdef bint _parallel           # a single task, which is in no sequence
     cdef bint _keeps_runner       # its tasks keep this object alive
+    cdef bint _one_by_one         # it wants to be asked before each step of a task that has several
     cdef object _exception_handler
     cdef object _name             # constant
     cdef tuple _blocked_on        # (Reply, Mailbox or None) that its running task waits for
@@ -126,6 +127,17 @@ cdef class TaskSequence:
 
     cdef c_Result _add_timer(self, Time due, Task* task, TimerKey* key):
         return c_Result.kUnimplemented
+
+    cdef Time _now(self):
+        """The time that its delays are counted from."""
+        return Now()
+
+    cdef object _new_future(self):
+        return new_future()
+
+    cdef int _uncaught(self, object error) except -1:
+        """A TaskError for which there is no handler is going to be logged."""
+        return 0
 
     @property
     def name(self):
@@ -213,7 +225,7 @@ cdef class TaskSequence:
         cdef CallTask* task
         if delay is None:
             raise TypeError("delay must be seconds, not NoneType")
-        cdef Time due = to_deadline(delay)
+        cdef Time due = to_deadline_from(delay, self._now())
         if due == kNever:
             if delay == float("inf"):
                 raise InvalidArgumentError("delay must be finite")
@@ -252,7 +264,7 @@ cdef class TaskSequence:
         Raises:
             ShutdownError: the pool was shut down.
         """
-        future = new_future()
+        future = self._new_future()
         self._push(self._new_task(TaskMode.kSubmit, fn, args, kwargs, future))
         return future
 

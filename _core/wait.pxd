@@ -12,6 +12,7 @@ cdef extern from "engine/wait.h" namespace "mojo_seq" nogil:
         Waiter()
         c_Result Add(Dispatcher* dispatcher, HandleValue value, c_Signals signals)
         c_Result Wait(Time deadline)
+        c_Result Look()
         size_t index()
         c_Result result()
         c_SignalsState state(size_t index)
@@ -24,6 +25,7 @@ cdef extern from "engine/wait_set.h" namespace "mojo_seq" nogil:
         void Reset()
         cbool IsSignaled()
         c_Result Wait(Time deadline)
+        cbool TryTake()
 
     cdef cppclass c_ReadyHandle "mojo_seq::ReadyHandle":
         HandleValue value
@@ -38,3 +40,4 @@ cdef extern from "engine/wait_set.h" namespace "mojo_seq" nogil:
         c_Result RemoveEvent(c_WaitableEvent* event)
         c_Result Wait(size_t max_ready, Time deadline, Ref[c_WaitableEvent]* event,
                       vector[c_ReadyHandle]* ready)
+        cbool Look(size_t max_ready, Ref[c_WaitableEvent]* event, vector[c_ReadyHandle]* ready)

@@ -16,9 +16,14 @@ cdef inline Time next_slice(Time deadline) noexcept nogil:
     return slice if slice < deadline else deadline
 
 
-cdef c_Result wait_for(Waiter* waiter, Time deadline) except *:
+cdef c_Result wait_for(Waiter* waiter, Time deadline, object timeout, object about) except *:
     """kOk or kDeadlineExceeded."""
+    cdef Environment environment = this_environment()
     cdef c_Result result
+    if environment is not None:
+        if environment._run_until(_WaiterDecides.of(waiter, about), timeout):
+            return c_Result.kOk
+        return c_Result.kDeadlineExceeded
     while True:
         with nogil:
             result = waiter.Wait(next_slice(deadline))
@@ -27,6 +32,30 @@ cdef c_Result wait_for(Waiter* waiter, Time deadline) except *:
         PyErr_CheckSignals()
         if result == c_Result.kDeadlineExceeded and Now() >= deadline:
             return result
+
+
+@cython.final
+cdef class _WaiterDecides(_Condition):
+
+    cdef Waiter* _waiter  # of the call that waits
+    cdef object _about
+
+    @staticmethod
+    cdef _WaiterDecides of(Waiter* waiter, object about):
+        cdef _WaiterDecides condition = _WaiterDecides.__new__(_WaiterDecides)
+        condition._waiter = waiter
+        condition._about = about
+        return condition
+
+    cdef bint _holds(self) except -1:
+        cdef c_Result result
+        with nogil:
+            result = self._waiter.Look()
+        after_call()
+        return result == c_Result.kOk
+
+    cdef object _describe(self):
+        return f"{self._about!r}"
 
 
 cdef Handle to_watchable(object handle, object index):
@@ -75,7 +104,7 @@ def wait(handle, signals, timeout=None):
     try:
         if waiter.Add(watched._dispatcher, watched._value, wanted) != c_Result.kOk:
             raise InvalidArgumentError(f"{handle!r} was closed or sent")
-        result = wait_for(waiter, deadline)
+        result = wait_for(waiter, deadline, timeout, handle)
         if result == c_Result.kOk:
             result = waiter.result()
         return to_result(result), to_state(waiter.state(0))
@@ -122,7 +151,7 @@ def wait_many(handles, timeout=None):
                 error = InvalidArgumentError(f"{handle!r} was closed or sent")
                 error.index = index
                 raise error
-        result = wait_for(waiter, deadline)
+        result = wait_for(waiter, deadline, timeout, pairs)
         ready = None
         if result == c_Result.kOk:
             result = waiter.result()

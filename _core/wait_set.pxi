@@ -48,7 +48,13 @@ cdef class WaitableEvent:
             bool: False if the time was up first.
         """
         cdef Time deadline = to_deadline(timeout)
+        cdef Environment environment = this_environment()
+        cdef _Signaled condition
         cdef c_Result result
+        if environment is not None:
+            condition = _Signaled.__new__(_Signaled)
+            condition._event = self
+            return environment._run_until(condition, timeout)
         while True:
             with nogil:
                 result = self._event.Wait(next_slice(deadline))
@@ -57,6 +63,18 @@ cdef class WaitableEvent:
             PyErr_CheckSignals()
             if result == c_Result.kDeadlineExceeded and Now() >= deadline:
                 return False
+
+
+@cython.final
+cdef class _Signaled(_Condition):
+
+    cdef WaitableEvent _event
+
+    cdef bint _holds(self) except -1:
+        return self._event._event.TryTake()
+
+    cdef object _describe(self):
+        return f"{self._event!r}"
 
 
 @cython.final
@@ -163,13 +181,23 @@ cdef class WaitSet:
         cdef Time deadline = to_deadline(timeout)
         cdef Ref[c_WaitableEvent] event
         cdef vector[c_ReadyHandle] ready
+        cdef Environment environment = this_environment()
+        cdef _SetReady condition
         cdef c_Result result
         cdef size_t i
         if self._waiting:
             raise BusyError("another thread waits on this set")
         self._waiting = True
         try:
-            while True:
+            if environment is not None:
+                condition = _SetReady.__new__(_SetReady)
+                condition._set = self
+                condition._limit = limit
+                condition._event = &event
+                condition._ready = &ready
+                if not environment._run_until(condition, timeout):
+                    return WaitSetResult(None, [])
+            while environment is None:
                 with nogil:
                     result = self._set.Wait(limit, next_slice(deadline), &event, &ready)
                 if result == c_Result.kOk:
@@ -192,3 +220,18 @@ cdef class WaitSet:
         if event.get() is not NULL:
             signaled = self._events.get(<uint64_t>event.get())
         return WaitSetResult(signaled, reported)
+
+
+@cython.final
+cdef class _SetReady(_Condition):
+
+    cdef WaitSet _set
+    cdef size_t _limit
+    cdef Ref[c_WaitableEvent]* _event     # of the call that waits, as is _ready
+    cdef vector[c_ReadyHandle]* _ready
+
+    cdef bint _holds(self) except -1:
+        return self._set._set.Look(self._limit, self._event, self._ready)
+
+    cdef object _describe(self):
+        return f"{self._set!r}"

@@ -2,7 +2,7 @@
 
 Layers, each of which imports only from those below it (a test enforces this):
 
-    cli, testing   python -m mojo_seq; deterministic tests
+    cli, testing   python -m mojo_seq; TaskEnvironment, explore, a plugin for pytest
     actor, pool    actors, worker processes
     process        spawn_process, invitations, channels, handles for multiprocessing
     aio            awaiting handles on asyncio, trio and anyio
@@ -29,6 +29,8 @@ from mojo_seq.process import (
 )
 from mojo_seq.sequence import (
     AsyncioTaskRunner,
+    OneShotTimer,
+    RepeatingTimer,
     RunLoop,
     SequenceChecker,
     SequencedTaskRunner,
@@ -148,6 +150,7 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     return sorted({*globals(), *_MODULE_OF})
 
+
 __all__ = [
     "AbortedError",
     "Actor",
@@ -189,6 +192,7 @@ __all__ = [
     "NamedChannelServer",
     "NotFoundError",
     "NotificationFlags",
+    "OneShotTimer",
     "OutOfRangeError",
     "PeerClosedError",
     "PermissionDeniedError",
@@ -199,6 +203,7 @@ __all__ = [
     "ReadWindow",
     "ReadyHandle",
     "ReadyWatch",
+    "RepeatingTimer",
     "Reply",
     "ResourceExhaustedError",
     "Result",

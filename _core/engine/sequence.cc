@@ -115,4 +115,17 @@ Task* TimerQueue::TakeAll(std::vector<Ref<Sequence>>* sequences) {
   return all;
 }
 
+Task* TimerQueue::TakeOf(const Scheduler* scheduler, std::vector<Ref<Sequence>>* sequences) {
+  Task* all = nullptr;
+  for (auto it = timers_.end(); it != timers_.begin();) {
+    --it;
+    if (it->second.sequence->scheduler() != scheduler) continue;
+    sequences->push_back(std::move(it->second.sequence));
+    it->second.task->next = all;
+    all = it->second.task;
+    it = timers_.erase(it);
+  }
+  return all;
+}
+
 }  // namespace mojo_seq

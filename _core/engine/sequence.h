@@ -118,6 +118,8 @@ class TimerQueue {
   // Takes the first that is due. False: none is.
   bool TakeDue(Time now, Ref<Sequence>* sequence, Task** task);
   Task* TakeAll(std::vector<Ref<Sequence>>* sequences);
+  // The same for the sequences of one scheduler, where several share the queue.
+  Task* TakeOf(const Scheduler* scheduler, std::vector<Ref<Sequence>>* sequences);
   int VisitTasks(int (*visit)(Task* task, void* arg), void* arg);
 
  private:

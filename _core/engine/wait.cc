@@ -211,6 +211,16 @@ Result Waiter::Wait(Time deadline) {
   }
 }
 
+Result Waiter::Look() {
+  if (FindDescriptors()) Poll(0);
+  std::lock_guard<std::mutex> lock(shared_->mutex);
+  shared_->moved = false;
+  if (!shared_->decided) return Result::kDeadlineExceeded;
+  index_ = shared_->index;
+  result_ = shared_->result;
+  return Result::kOk;
+}
+
 SignalsState Waiter::state(size_t index) const { return entries_[index]->state(); }
 
 }  // namespace mojo_seq

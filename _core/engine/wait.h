@@ -27,6 +27,8 @@ class Waiter {
   // Sleeps until a handle is ready, is gone, or can never be ready. kOk: see `index`.
   // kDeadlineExceeded. kShouldWait: a signal handler ran; call again.
   Result Wait(Time deadline);
+  // The same without sleeping: kOk or kDeadlineExceeded.
+  Result Look();
 
   size_t index() const { return index_; }
   Result result() const { return result_; }       // kOk, kFailedPrecondition, kCancelled

@@ -231,19 +231,20 @@ void WaitSet::TakeReadyLocked(size_t max_ready, std::vector<ReadyHandle>* ready)
   }
 }
 
+bool WaitSet::Look(size_t max_ready, Ref<WaitableEvent>* event, std::vector<ReadyHandle>* ready) {
+  *event = TakeEvent();
+  std::lock_guard<std::mutex> lock(mutex_);
+  const bool empty = IsEmptyLocked();
+  TakeReadyLocked(max_ready, ready);
+  return *event || !ready->empty() || empty;
+}
+
 Result WaitSet::Wait(size_t max_ready, Time deadline, Ref<WaitableEvent>* event,
                      std::vector<ReadyHandle>* ready) {
   static thread_local Spinner spinner;
   for (;;) {
     wake_->Reset();  // before looking: what comes after the look sets it again
-    *event = TakeEvent();
-    bool empty;
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      empty = IsEmptyLocked();
-      TakeReadyLocked(max_ready, ready);
-    }
-    if (*event || !ready->empty() || empty) return Result::kOk;
+    if (Look(max_ready, event, ready)) return Result::kOk;
     switch (wake_->Wait(deadline, &spinner)) {
       case Wake::kWoken: break;
       case Wake::kTimedOut: return Result::kDeadlineExceeded;

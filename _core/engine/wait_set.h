@@ -26,10 +26,10 @@ class WaitableEvent : public RefCounted {
   // kOk: signaled, and reset again if that is automatic. kDeadlineExceeded. kShouldWait: a signal
   // handler ran; call again.
   Result Wait(Time deadline);
+  bool TryTake();  // what a successful wait does
 
  private:
   friend class WaitSet;
-  bool TryTake();  // what a successful wait does
 
   const bool manual_reset_;
   std::mutex mutex_;
@@ -62,6 +62,8 @@ class WaitSet : public RefCounted {
   // kShouldWait: a signal handler ran; call again.
   Result Wait(size_t max_ready, Time deadline, Ref<WaitableEvent>* event,
               std::vector<ReadyHandle>* ready);
+  // The same without sleeping. False: there is nothing yet.
+  bool Look(size_t max_ready, Ref<WaitableEvent>* event, std::vector<ReadyHandle>* ready);
 
  private:
   friend class WaitableEvent;

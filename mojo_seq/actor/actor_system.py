@@ -8,7 +8,6 @@ import logging
 import os
 import threading
 import weakref
-from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 from warnings import warn
 
@@ -91,6 +90,9 @@ class ActorSystem:
             self._watchdog = StallWatchdog(self, stall_after)
         self._at_exit = _at_exit(self)
         atexit.register(self._at_exit)
+        environment = _core.current_environment()
+        if environment is not None:
+            environment.call_at_exit(self._at_exit)
 
     # Actors.
 
@@ -283,9 +285,9 @@ class ActorSystem:
                 could never end. (In a coroutine use `async with` or `await shutdown_async()`.)
         """
         self._check_may_wait()
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = None if timeout is None else _core.monotonic() + timeout
         self._begin_shutdown().result(timeout)
-        self._close(None if deadline is None else max(0.0, deadline - monotonic()))
+        self._close(None if deadline is None else max(0.0, deadline - _core.monotonic()))
 
     async def shutdown_async(self) -> None:
         """The same for a coroutine, under asyncio or trio: blocks no loop."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from mojo_seq import _core
@@ -66,7 +65,7 @@ class Guardian:
             logger.error("%r failed in %s and is stopped", cell, where, exc_info=error)
             self.end(cell, StopReason("failed", error))
             return
-        delay = record.note(monotonic())
+        delay = record.note(_core.monotonic())
         if delay is None:
             self._give_up(cell, error, where)
             return

@@ -8,9 +8,12 @@ from mojo_seq.sequence.sequence_checker import SequenceChecker
 from mojo_seq.sequence.task_runner import SequencedTaskRunner
 from mojo_seq.sequence.task_traits import ShutdownBehavior, TaskPriority, TaskTraits
 from mojo_seq.sequence.thread_pool import ThreadPool
+from mojo_seq.sequence.timer import OneShotTimer, RepeatingTimer
 
 __all__ = [
     "AsyncioTaskRunner",
+    "OneShotTimer",
+    "RepeatingTimer",
     "RunLoop",
     "SequenceChecker",
     "SequencedTaskRunner",

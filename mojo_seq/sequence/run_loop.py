@@ -22,7 +22,10 @@ class RunLoop:
     __slots__ = ("__weakref__", "_task_runner")
 
     def __init__(self) -> None:
-        self._task_runner = LoopTaskRunner()
+        environment = _core.current_environment()
+        self._task_runner: LoopTaskRunner = (
+            LoopTaskRunner() if environment is None else environment.make_loop_runner()
+        )
 
     @property
     def task_runner(self) -> SequencedTaskRunner:

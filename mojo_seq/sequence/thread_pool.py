@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import itertools
 import os
-import threading
 import weakref
-from time import monotonic
 from warnings import warn
 
 from mojo_seq import _core
-from mojo_seq.sequence.run_loop import LoopTaskRunner
+from mojo_seq.sequence.pool_threads import PoolThreads
 from mojo_seq.sequence.task_runner import SequencedTaskRunner
 from mojo_seq.sequence.task_traits import TaskTraits
 
@@ -26,13 +23,6 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
 
 _DEFAULT_TRAITS = TaskTraits()
-_POLL = 0.05
-
-
-class PoolTaskRunner(_core.PoolSequence, SequencedTaskRunner):
-    """The task runner of a pool's sequence."""
-
-    __slots__ = ()
 
 
 class ThreadPool:
@@ -47,17 +37,24 @@ class ThreadPool:
         name: of the threads.
     """
 
+    _finalizer: weakref.finalize[..., ThreadPool] | None = None
+
     def __init__(self, max_workers: int | None = None, *, name: str = "pool") -> None:
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {type(name).__name__}")
+        self._name = name
+        self._at_exit = _at_exit(self)
+        environment = _core.current_environment()
+        if environment is not None:  # a test's, which shuts down what is left in it
+            self._threads: PoolThreads = environment.make_pool(max_workers, name)
+            environment.call_at_exit(self._at_exit)
+            return
         if max_workers is None:
             max_workers = max(4, os.cpu_count() or 1)
-        self._name = name
-        self._threads = _Threads(_core.WorkerPool(max_workers), name)
+        self._threads = PoolThreads(max_workers, name)
         if not _exit.registered:
             _exit.registered = True
             atexit.register(_exit.note)
-        self._at_exit = _at_exit(self)
         atexit.register(self._at_exit)
         self._finalizer = weakref.finalize(self, _finalize, self._threads, self._at_exit)
         self._finalizer.atexit = False
@@ -75,16 +72,7 @@ class ThreadPool:
         if not isinstance(traits, TaskTraits):
             raise TypeError(f"traits must be TaskTraits, not {type(traits).__name__}")
         self._check_open()
-        runner = PoolTaskRunner(
-            self._threads.pool,
-            name,
-            traits.priority,
-            traits.may_block,
-            traits.shutdown,
-            owner=self,
-        )
-        self._threads.start_if_wanted()
-        return runner
+        return self._threads.new_sequence(name, traits, self)
 
     def create_single_thread_task_runner(self, *, name: str | None = None) -> SequencedTaskRunner:
         """Makes a sequence whose tasks all run on one thread of their own.
@@ -92,10 +80,8 @@ class ThreadPool:
         Raises:
             ShutdownError: the pool was shut down.
         """
-        runner = LoopTaskRunner(name)
         self._check_open()
-        self._threads.start_single(runner)
-        return runner
+        return self._threads.new_single(name)
 
     def post_task(self, fn: Callable[..., object], /, *args: object) -> None:
         """Runs `fn(*args)` on any thread of the pool, in no sequence.
@@ -113,18 +99,8 @@ class ThreadPool:
         """
         return self._parallel().submit(fn, *args, **kwargs)
 
-    def _parallel(self) -> _core.PoolSequence:
-        runner = PoolTaskRunner(
-            self._threads.pool,
-            None,
-            _DEFAULT_TRAITS.priority,
-            _DEFAULT_TRAITS.may_block,
-            _DEFAULT_TRAITS.shutdown,
-            owner=self,
-            parallel=True,
-        )
-        self._threads.start_if_wanted()
-        return runner
+    def _parallel(self) -> SequencedTaskRunner:
+        return self._threads.new_sequence(None, _DEFAULT_TRAITS, self, parallel=True)
 
     def shutdown(self, timeout: float | None = None) -> None:
         """Ends the pool: running tasks finish, queued ones are treated as their traits say.
@@ -143,18 +119,19 @@ class ThreadPool:
         if self._threads.is_current():
             raise RuntimeError("a pool cannot be shut down from one of its own tasks")
         self._threads.close()
-        self._finalizer.detach()
+        if self._finalizer is not None:
+            self._finalizer.detach()
         self._threads.join(timeout)
         atexit.unregister(self._at_exit)
 
     def statistics(self) -> _core.ThreadPoolStatistics:
         """Counts of threads, sequences and tasks, all of one moment but the last two."""
-        return _core.ThreadPoolStatistics(*self._threads.pool.statistics(), *self._threads.tasks())
+        return self._threads.statistics()
 
     def _check_open(self) -> None:
         if self._threads.is_inherited():
             raise _core.ShutdownError("the pool belongs to the process that fork()ed this one")
-        if self._threads.pool.closing:
+        if self._threads.closing:
             raise _core.ShutdownError("the pool was shut down")
 
     def __enter__(self) -> Self:
@@ -169,7 +146,7 @@ class ThreadPool:
         self.shutdown()
 
     def __repr__(self) -> str:
-        state = " shut down" if self._threads.pool.closing else ""
+        state = " shut down" if self._threads.closing else ""
         return f"<ThreadPool {self._name!r}{state}>"
 
 
@@ -188,131 +165,7 @@ class _Exit:
 _exit = _Exit()
 
 
-class _Threads:
-    """A pool's threads. They refer to this, never to the ThreadPool, which can be dropped."""
-
-    def __init__(self, pool: _core.WorkerPool, name: str) -> None:
-        self.pool = pool
-        self._name = name
-        self._process = os.getpid()  # whose threads these are
-        self._numbers = itertools.count()
-        self._lock = threading.Lock()
-        self._workers: set[threading.Thread] = set()  # _lock
-        self._singles: dict[threading.Thread, LoopTaskRunner] = {}  # _lock
-        self._single_runners: list[LoopTaskRunner] = []  # _lock: of all, for their counts
-
-    def start_if_wanted(self) -> None:
-        """Starts a worker if the pool has none to spare."""
-        if not self.pool.wants_thread():
-            return
-        try:
-            self._start()
-        except BaseException:
-            self.pool.thread_failed()
-            raise
-
-    def _start(self) -> None:
-        thread = threading.Thread(
-            target=self._work, name=f"{self._name}-{next(self._numbers)}", daemon=True
-        )
-        with self._lock:
-            self._workers.add(thread)
-        try:
-            thread.start()
-        except BaseException:
-            with self._lock:
-                self._workers.discard(thread)
-            raise
-
-    def _work(self) -> None:
-        try:
-            self.pool.run_worker(self._start)
-        finally:
-            with self._lock:
-                self._workers.discard(threading.current_thread())
-
-    def start_single(self, runner: LoopTaskRunner) -> None:
-        """Starts the thread of a single-thread runner."""
-        suffix = runner.name if runner.name is not None else f"single-{next(self._numbers)}"
-        thread = threading.Thread(
-            target=self._work_single, args=(runner,), name=f"{self._name}-{suffix}", daemon=True
-        )
-        with self._lock:
-            self._singles[thread] = runner
-            self._single_runners.append(runner)
-        try:
-            thread.start()
-        except BaseException:
-            with self._lock:
-                del self._singles[thread]
-            raise
-
-    def _work_single(self, runner: LoopTaskRunner) -> None:
-        try:
-            while not runner.closing:
-                runner.run(raise_exit=False)
-        finally:
-            with self._lock:
-                self._singles.pop(threading.current_thread(), None)
-
-    def tasks(self) -> tuple[int, int]:
-        """How many tasks were started and how many were skipped."""
-        with self._lock:
-            singles = list(self._single_runners)
-        run = self.pool.tasks_run + sum(each.tasks_run for each in singles)
-        skipped = self.pool.tasks_skipped + sum(each.tasks_skipped for each in singles)
-        return run, skipped
-
-    def is_inherited(self) -> bool:
-        """True in a forked child, which has none of these threads."""
-        return os.getpid() != self._process
-
-    def is_current(self) -> bool:
-        """True on one of these threads."""
-        thread = threading.current_thread()
-        with self._lock:
-            return thread in self._workers or thread in self._singles
-
-    def close(self) -> None:
-        """Refuses new tasks from now on."""
-        if self.is_inherited():
-            return  # the pool's locks are not touched here: a thread may have held them
-        self.pool.close()
-        with self._lock:
-            singles = list(self._singles.values())
-        for runner in singles:
-            runner.close()
-
-    def join(self, timeout: float | None) -> None:
-        """Waits for everything that a shutdown waits for."""
-        deadline = None if timeout is None else monotonic() + timeout
-
-        def remaining() -> float | None:
-            return None if deadline is None else max(0.0, deadline - monotonic())
-
-        with self._lock:
-            workers, singles = list(self._workers), list(self._singles)
-        if not workers:
-            # No thread could be started, or none was needed: what is left is run here.
-            self.pool.add_thread()
-            self.pool.run_worker(self._start)
-        if not self.pool.wait_drained(remaining()):
-            raise _core.DeadlineExceededError("tasks are still running")
-        for thread in singles:
-            thread.join(remaining())
-        # A task that continues on shutdown keeps its thread; it is not waited for.
-        while len(workers := [each for each in workers if each.is_alive()]) > self._running():
-            workers[0].join(_POLL if deadline is None else min(_POLL, remaining() or 0.0))
-            if deadline is not None and monotonic() >= deadline:
-                break
-        if any(each.is_alive() for each in singles) or len(workers) > self._running():
-            raise _core.DeadlineExceededError("tasks are still running")
-
-    def _running(self) -> int:
-        return self.pool.statistics()[3]
-
-
-def _finalize(threads: _Threads, at_exit: Callable[[], None]) -> None:
+def _finalize(threads: PoolThreads, at_exit: Callable[[], None]) -> None:
     """The pool was dropped: its threads end when their tasks are done; nobody waits."""
     atexit.unregister(at_exit)
     threads.close()

@@ -101,6 +101,8 @@ CONTRACT = {
         ShutdownBehavior  .SKIP_ON_SHUTDOWN  .CONTINUE_ON_SHUTDOWN  .BLOCK_SHUTDOWN
         SequenceChecker()  .called_on_valid_sequence()  .detach()
         bind_post_task(runner, fn)
+        OneShotTimer(*, task_runner=None)  RepeatingTimer(*, task_runner=None)
+        .start(delay, callback, *args)  .stop()  .reset()  .is_running  .delay  .task_runner
         ShutdownError
     """,
     "9 watching on a sequence, and waiting": """

@@ -44,6 +44,7 @@ class PipeReader:
         self._reading = threading.RLock()
         self._state = threading.Lock()
         self._leader = 0  # _state: the thread that waits on the pipe
+        self._followed = False  # others wait for what the leader will not wait for
         self._watching = False  # _state
         self._closed = False  # _state
         self._turns = 0  # how often a thread has led
@@ -66,7 +67,7 @@ class PipeReader:
         raise NotImplementedError
 
     def must_watch(self) -> bool:
-        """Whether somebody is waiting for that already."""
+        """Whether those who wait in another way than by leading may be waiting still."""
         return self.needs_watch()
 
     def read(self) -> bool:
@@ -103,7 +104,10 @@ class PipeReader:
         with self._state:
             self._watch_if_needed()
 
-    attend = watch  # what a Reply calls its waiter for
+    def attend(self) -> None:
+        """What a Reply calls its waiter for: somebody waits in another way than by leading."""
+        self._followed = True
+        self.watch()
 
     def watch_soon(self) -> None:
         """The same when it is likely that a thread is about to lead."""
@@ -154,6 +158,7 @@ class PipeReader:
         thread = threading.get_ident()
         with self._state:
             if self._leader not in (0, thread):
+                self._followed = True
                 return
             outer, self._leader = self._leader, thread
             if self._watching:
@@ -174,7 +179,8 @@ class PipeReader:
             self._turns += 1
             with self._state:
                 self._leader = outer
-                if self.must_watch():
+                if self._followed:
+                    self._followed = self.must_watch()
                     self._watch_if_needed()
             self.watch_soon()
 

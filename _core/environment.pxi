@@ -1,0 +1,379 @@
+# Environment: the core of mojo_seq.testing.TaskEnvironment. Whatever blocks on its thread runs the
+# other sequences meanwhile, on the same stack, and waits on the simulation's clock.
+
+cdef extern from "current_environment.h" namespace "mojo_seq":
+    PyObject* GetCurrentEnvironment()
+    void SetCurrentEnvironment(PyObject* environment)
+
+# While other threads or processes may still send something: how long to wait before looking again
+# (ns). Their sockets are not watched by anybody else.
+cdef Time OUTSIDE_SLICE = 1_000_000
+# A wait without limit in which the clock has moved so often waits for what never comes.
+cdef enum: MOST_TIMERS = 1_000_000
+
+
+cdef inline Environment this_environment():
+    """The environment that the calling thread is in, or None."""
+    cdef PyObject* environment = GetCurrentEnvironment()
+    if environment is NULL:
+        return None
+    return <Environment>environment
+
+
+def current_environment():
+    """The test environment that the calling thread is in, or None."""
+    return this_environment()
+
+
+cdef Time now_here():
+    """The time that delays are counted from on this thread."""
+    cdef Environment environment = this_environment()
+    return Now() if environment is None else environment._simulation.now()
+
+
+def monotonic():
+    """Seconds on the clock that delays and timeouts count on.
+
+    Returns:
+        float: of the monotonic clock; on the thread of a test environment, of its mock clock.
+    """
+    return now_here() / 1e9
+
+
+cdef class _Condition:
+    """What a blocking call waits for. Once it held it is not asked again."""
+
+    cdef bint _holds(self) except -1:
+        raise NotImplementedError
+
+    cdef object _describe(self):
+        return "something"
+
+
+@cython.final
+cdef class _Predicate(_Condition):
+
+    cdef object _predicate
+    cdef object _about
+
+    cdef bint _holds(self) except -1:
+        return self._predicate()
+
+    cdef object _describe(self):
+        return f"{self._about!r}"
+
+
+@cython.final
+cdef class _Idle(_Condition):
+    """Of the calls that wait for nothing, but run what there is."""
+
+    cdef object _call
+
+    cdef bint _holds(self) except -1:
+        return False
+
+    cdef object _describe(self):
+        return self._call
+
+
+cdef class Environment:
+    """Runs sequences on one thread, on mock time, in an order that is chosen by a seed.
+
+    Args:
+        seed: chooses the order; None: first ready, first run.
+        schedule: the choices of an earlier run, to be made again.
+    """
+
+    cdef Simulation* _simulation  # owned reference; constant
+    cdef readonly object seed
+    cdef public double patience
+    cdef readonly list task_errors
+    cdef list _waits              # (condition, runner, frame) of the calls on the stack
+    cdef list _at_exit
+    cdef bint _used
+
+    def __cinit__(self, seed=None, *, schedule=None):
+        cdef vector[uint32_t] choices
+        if schedule is not None:
+            if seed is not None:
+                raise InvalidArgumentError("either a seed or a schedule, not both")
+            for choice in schedule:
+                choice = _index(choice, "a choice of the schedule")
+                if not 0 <= choice < 2**32:
+                    raise InvalidArgumentError(f"{choice} is no choice of any schedule")
+                choices.push_back(choice)
+            self._simulation = new Simulation(choices)
+        elif seed is not None:
+            seed = _index(seed, "seed")
+            if not 0 <= seed < 2**64:
+                raise InvalidArgumentError(f"seed must be from 0 to 2**64 - 1, got {seed}")
+            self._simulation = new Simulation(<uint64_t>seed)
+        else:
+            self._simulation = new Simulation()
+        self.seed = seed
+        self.patience = 10.0
+        self.task_errors = []
+        self._waits = []
+        self._at_exit = []
+
+    def __dealloc__(self):
+        if self._simulation is not NULL:
+            self._simulation.Release()
+
+    # The layer above overrides these five.
+
+    def new_future(self):
+        """A future whose `result()` runs the environment."""
+        return new_future()
+
+    def expects_news(self):
+        """Whether other threads may still post something."""
+        return False
+
+    def deadlocked(self, waits, blocked, reason):
+        """Raises what tells that nothing can go on.
+
+        Args:
+            waits: (description, task runner or None, frame) of each blocking call, innermost last.
+            blocked: (task runner or None, number of tasks) of sequences that have some, but cannot
+                run them now.
+            reason: what is the matter.
+        """
+        raise RuntimeError(reason)
+
+    def make_pool(self, max_workers, name):
+        """What a ThreadPool has in place of threads."""
+        raise NotImplementedError
+
+    def make_loop_runner(self):
+        """The task runner of a RunLoop."""
+        raise NotImplementedError
+
+    def enter(self):
+        """Makes it the environment of this thread."""
+        if GetCurrentEnvironment() is not NULL:
+            raise RuntimeError("there is an environment on this thread already; they do not nest")
+        if self._used:
+            raise RuntimeError("an environment is entered once")
+        self._used = True
+        Py_INCREF(self)
+        SetCurrentEnvironment(<PyObject*>self)
+
+    def leave(self):
+        """Drops what is left to run. Nothing can be posted from now on."""
+        self._check_thread()
+        if self._waits:
+            raise RuntimeError("an environment cannot be left from one of its own tasks")
+        try:
+            discard_all(self._simulation.Stop())
+        finally:
+            self._at_exit.clear()
+            SetCurrentEnvironment(NULL)
+            Py_DECREF(self)
+
+    def call_at_exit(self, function):
+        """Calls `function()` when the block is left, the last one first; tasks still run then."""
+        if not callable(function):
+            raise TypeError(f"function must be callable, not {type(function).__name__}")
+        self._at_exit.append(function)
+
+    def take_exit_call(self):
+        """The next function to be called on leaving, or None."""
+        return self._at_exit.pop() if self._at_exit else None
+
+    @property
+    def schedule(self):
+        """list[int]: what was chosen, wherever more than one sequence could have gone on."""
+        return list(self._simulation.choices())
+
+    def now(self):
+        """The mock time in seconds, 0.0 to begin with. Any thread."""
+        return self._simulation.now() / 1e9
+
+    def advance(self, seconds):
+        """Runs all that is ready, and all that becomes ready in the next `seconds`, to the end.
+
+        The clock moves from timer to timer, and at last to the full time.
+
+        Raises:
+            InvalidArgumentError: seconds is negative or not finite.
+        """
+        cdef Time deadline
+        self._check_thread()
+        if seconds is None:
+            raise TypeError("seconds must be a number, not NoneType")
+        deadline = to_deadline_from(seconds, self._simulation.now())
+        if deadline == kNever or seconds < 0:
+            raise InvalidArgumentError(f"the clock cannot be advanced by {seconds} seconds")
+        self._pump_all(f"advance({seconds})", deadline)
+
+    def run_until_idle(self):
+        """Runs tasks until none is ready. The clock stands still."""
+        self._check_thread()
+        self._pump_all("run_until_idle()", 0)
+
+    def run_until(self, predicate, timeout=None, *, about=None):
+        """Runs tasks until `predicate()` is true; where none is ready, the clock moves on.
+
+        Args:
+            timeout: seconds of mock time; None: no limit. 0 or less only looks.
+            about: what is waited for, to be named if that never comes; None: the predicate.
+
+        Returns:
+            bool: False if the time was up first.
+
+        Raises:
+            RuntimeError: nothing is left to run, and there is no limit.
+        """
+        cdef _Predicate condition = _Predicate.__new__(_Predicate)
+        if not callable(predicate):
+            raise TypeError(f"predicate must be callable, not {type(predicate).__name__}")
+        condition._predicate = predicate
+        condition._about = predicate if about is None else about
+        return self._run_until(condition, timeout)
+
+    cdef int _check_thread(self) except -1:
+        if GetCurrentEnvironment() is not <PyObject*>self:
+            raise RuntimeError("to be called in the environment's block, on its thread")
+        return 0
+
+    cdef bint _run_until(self, _Condition condition, object timeout) except -1:
+        """As `run_until`. Of the environment's thread."""
+        cdef Time deadline
+        self._check_thread()
+        deadline = to_deadline_from(timeout, self._simulation.now())
+        if condition._holds():
+            return True
+        if deadline <= self._simulation.now():
+            return False
+        self._begin_wait(condition)
+        try:
+            return self._pump(condition, deadline, True)
+        finally:
+            self._waits.pop()
+
+    cdef int _pump_all(self, object call, Time deadline) except -1:
+        cdef _Idle nothing = _Idle.__new__(_Idle)
+        nothing._call = call
+        self._begin_wait(nothing)
+        try:
+            self._pump(None, deadline, deadline > self._simulation.now())
+        finally:
+            self._waits.pop()
+        return 0
+
+    cdef int _begin_wait(self, _Condition condition) except -1:
+        cdef PyObject* runner = GetCurrentRunner()
+        cdef PyFrameObject* frame = PyEval_GetFrame()
+        self._waits.append((
+            condition,
+            <object>runner if runner is not NULL else None,
+            <object><PyObject*>frame if frame is not NULL else None,
+        ))
+        return 0
+
+    cdef bint _pump(self, _Condition condition, Time deadline, bint clock_moves) except -1:
+        """Runs tasks until the condition holds (True) or the time is up or nothing is ready."""
+        cdef Ref[Sequence] sequence
+        cdef Turn turn
+        cdef Time timer, silent_since = 0
+        cdef bint holds = False
+        cdef int tasks = 0, timers = 0
+        while True:
+            if condition is not None and not holds:
+                holds = condition._holds()
+            turn = self._simulation.Next(holds, &sequence)
+            if turn == Turn.kCaller:
+                return True
+            if turn == Turn.kMisfit:
+                self._report("the schedule is of another program: a choice of it cannot be made")
+            if turn == Turn.kTask:
+                self._run(sequence.get())
+                silent_since = 0
+                tasks += 1
+                if tasks & 63 == 0:
+                    PyErr_CheckSignals()
+                    with nogil:
+                        pass  # tasks that are not in Python never do this themselves
+                continue
+            if not clock_moves:
+                return False
+            timer = self._simulation.next_timer()
+            if condition is not None and self._may_hear(&silent_since, min(timer, deadline)):
+                continue
+            if timer <= deadline and timer != kNever:
+                timers += 1
+                if timers > MOST_TIMERS and deadline == kNever:
+                    self._report(f"after {timers} timers this still waits")
+                self._simulation.AdvanceTo(timer)
+            elif deadline != kNever:
+                self._simulation.AdvanceTo(deadline)
+                return False
+            else:
+                self._report("nothing is left to run")
+
+    cdef bint _may_hear(self, Time* silent_since, Time until) except -1:
+        """While other threads or processes may send something, real time passes as the mock time
+        would, within limits. False: then nothing came."""
+        cdef Time now = Now()
+        cdef Time limit
+        if LiveCount(Kind.kChannel) == 0 and not self.expects_news():
+            return False
+        if silent_since[0] == 0:
+            silent_since[0] = now
+        limit = silent_since[0] + <Time>(self.patience * 1e9)
+        if until != kNever:
+            limit = min(limit, silent_since[0] + until - self._simulation.now())
+        if now >= limit:
+            silent_since[0] = 0
+            return False
+        with nogil:
+            self._simulation.AwaitPush(min(limit, now + OUTSIDE_SLICE))
+        PyErr_CheckSignals()
+        return True
+
+    cdef int _run(self, Sequence* sequence) except -1:
+        """One task of a sequence."""
+        cdef Task* task = sequence.Pop()
+        try:
+            if task is not NULL:
+                (<SimulatedScheduler*>sequence.scheduler()).tasks_run += counts(task)
+                run_task(task, None, True)
+        finally:
+            self._simulation.Finish(Ref[Sequence](sequence))
+            FlushWakes()
+            after_call()
+        return 0
+
+    cdef int _report(self, object reason) except -1:
+        waits = [((<_Condition>condition)._describe(), runner, frame)
+                 for condition, runner, frame in self._waits]
+        self.deadlocked(waits, self._blocked(), reason)
+        raise RuntimeError(reason)
+
+    cdef object _blocked(self):
+        cdef vector[Ref[Sequence]] sequences = self._simulation.Blocked()
+        cdef QueuedTasks queued
+        cdef list found = []
+        cdef size_t i
+        for i in range(sequences.size()):
+            queued.runner = NULL
+            queued.count = 0
+            sequences[i].get().VisitTasks(visit_queued, &queued)
+            if queued.count:  # only this thread takes any out
+                found.append((<object>queued.runner if queued.runner is not NULL else None,
+                              queued.count))
+        return found
+
+
+cdef struct QueuedTasks:
+    PyObject* runner
+    int count
+
+
+cdef int visit_queued(Task* task, void* arg) noexcept nogil:
+    cdef QueuedTasks* queued = <QueuedTasks*>arg
+    queued.count += 1
+    if queued.runner is NULL and task.target is NULL:
+        queued.runner = <PyObject*>(<CallTask*>task).runner
+    return 0

@@ -1,0 +1,119 @@
+"""Credits: how many messages a client may send to an actor before some were taken from its mailbox.
+
+Without them a client would fill the memory of an actor that is slower than it is. The client has as
+many as the mailbox has room; each message costs one, and the node gives it back when the message
+has left the mailbox. What several clients send beyond the room is parked by the mailbox.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from mojo_seq import _core
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mojo_seq.actor.remote.accepted import Accepted
+    from mojo_seq.actor.remote.connection import Connection
+    from mojo_seq.actor.reply import Reply
+
+_SMALL = 64  # up to this capacity each credit is given back at once, beyond it some together
+_BATCHES = 8
+
+
+class Purse:
+    """A client's credits for one actor. Any thread.
+
+    Args:
+        capacity: of the actor's mailbox.
+        overflow: of the actor's mailbox: "block" or "fail".
+    """
+
+    __slots__ = ("_connection", "_held_back", "_overflow", "left")
+
+    def __init__(self, connection: Connection, capacity: int, overflow: str) -> None:
+        self.left = capacity
+        self._connection = connection
+        self._overflow = overflow
+        self._held_back: deque[Any] = deque()  # sends of asks that are awaited
+
+    def take(self, target: Any, reply: Reply[Any] | None) -> bool:
+        """Takes one, or waits for one, if that may be. False: the reply has failed.
+
+        Raises:
+            MailboxFullError: there is none for a tell.
+        """
+        if self.left > 0 and not self._held_back:
+            self.left -= 1
+            return True
+        self._connection.look()
+        if self.left <= 0 and self._overflow == "block" and _core.may_wait_here():
+            self._wait()
+        if self.left > 0 or self._connection.lost:
+            self.left -= 1
+            return True
+        error = _core.MailboxFullError(f"the mailbox of {target!r} is full")
+        if reply is None:
+            raise error
+        reply.fail(error)
+        return False
+
+    def may_hold_back(self) -> bool:
+        """Whether an ask that finds none is to be sent later, if it is awaited."""
+        if self.left > 0 and not self._held_back:
+            return False
+        if self._overflow != "block" or _core.may_wait_here():
+            return False
+        self._connection.look()
+        return self.left <= 0 and not self._connection.lost
+
+    def _wait(self) -> None:
+        connection = self._connection
+        while self.left <= 0 and not connection.lost:
+            connection.wait_until(lambda: self.left > 0)
+
+    def park(self, send: Any) -> None:
+        """Calls `send` when there is a credit."""
+        self._held_back.append(send)
+        self._connection.attend()
+        self.give(0)
+
+    def give(self, count: int) -> None:
+        """So many are back."""
+        self.left += count
+        while self._held_back and (self.left > 0 or self._connection.lost):
+            self.left -= 1
+            self._held_back.popleft()()
+
+
+class CreditBook:
+    """Gives back the credits of one actor's clients. Owned by the actor's sequence, but for `note`."""
+
+    __slots__ = ("_batch", "_counts", "_number", "_waiting")
+
+    def __init__(self, number: int, capacity: int) -> None:
+        self._number = number
+        self._batch = 1 if capacity <= _SMALL else capacity // _BATCHES
+        self._waiting: deque[Accepted] = deque()  # who has sent what is in the mailbox
+        self._counts: dict[Accepted, int] = {}
+
+    def note(self, accepted: Accepted) -> None:
+        """A client's message goes into the mailbox."""
+        self._waiting.append(accepted)
+
+    def on_taken(self) -> None:
+        """A message has left the mailbox. One of this process's own may be taken for a client's:
+        then the client gets its credit a little early."""
+        if not self._waiting:
+            return
+        accepted = self._waiting.popleft()
+        count = self._counts.get(accepted, 0) + 1
+        if count >= self._batch:
+            accepted.give_credit(self._number, count)
+            count = 0
+        if accepted.lost:
+            self._counts.pop(accepted, None)
+        else:
+            self._counts[accepted] = count

@@ -1,0 +1,35 @@
+"""explore: a test under many schedules."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+
+from mojo_seq.testing.task_environment import TaskEnvironment
+
+
+def explore(test: Callable[[TaskEnvironment], object], seeds: Iterable[int] = range(100)) -> None:
+    """Calls `test(env)` in a fresh TaskEnvironment for each seed, until it fails.
+
+    Args:
+        test: everything that it uses must be made anew in each call.
+        seeds: one schedule each.
+
+    Raises:
+        BaseException: what the test raised with the first seed for which it failed, or what one
+            of its tasks raised, with a note that names the seed.
+        TypeError: the test is a coroutine function, which nobody would run.
+    """
+    if not callable(test):
+        raise TypeError(f"test must be callable, not {type(test).__name__}")
+    if inspect.iscoroutinefunction(test):
+        raise TypeError("test must be a plain function")
+    for seed in seeds:
+        try:
+            with TaskEnvironment(seed) as environment:
+                test(environment)
+        except BaseException as error:
+            error.add_note(
+                f"seed {seed} fails: explore(test, seeds=[{seed}]) repeats it, also in a debugger"
+            )
+            raise
