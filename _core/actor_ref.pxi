@@ -89,3 +89,19 @@ def tell(target, str name not None, tuple args not None, kwargs):
         (<Mailbox>target)._put(new_envelope(name, args, kwargs or None, None))
     else:
         target.send(name, args, kwargs or None, None)
+
+
+def offer(target, str name not None, tuple args not None, kwargs):
+    """A tell that waits for no room, whatever thread this is.
+
+    Returns:
+        bool: False if there was none.
+    """
+    cdef cbool outer = SetMustNotWait(True)
+    try:
+        tell(target, name, args, kwargs)
+    except MailboxFullError:
+        return False
+    finally:
+        SetMustNotWait(outer)
+    return True

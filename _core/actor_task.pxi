@@ -95,8 +95,11 @@ cdef class ActorTask:
 
     cdef int _step(self, object error) except -1:
         """Until it waits for something, or is over."""
-        cdef PyObject* outer = SetCurrentMailbox(<PyObject*>self._mailbox)
-        cdef object outer_loop = running_loop()
+        global steps_on_stack
+        cdef Mailbox mailbox = self._mailbox
+        cdef PyObject* outer = SetCurrentMailbox(<PyObject*>mailbox)
+        cdef ActorTask outer_task = mailbox._stepping
+        cdef object outer_loop = None
         cdef object yielded = None
         cdef object outcome = None
         cdef object raised = None
@@ -104,8 +107,12 @@ cdef class ActorTask:
         if self._must_cancel:
             error = self._new_cancelled_error()
         self._fut_waiter = None
+        if steps_on_stack > 0 or not isinstance(mailbox._sequence, PoolSequence):
+            outer_loop = running_loop()  # a pool's thread has none
         if outer_loop is not self._loop:
             set_running_loop(self._loop)
+        steps_on_stack += 1
+        mailbox._stepping = self
         enter_task(self._loop, self)
         try:
             PyContext_Enter(self._context)
@@ -126,6 +133,8 @@ cdef class ActorTask:
             raised = caught
         finally:
             leave_task(self._loop, self)
+            steps_on_stack -= 1
+            mailbox._stepping = outer_task
             if outer_loop is not self._loop:
                 set_running_loop(outer_loop)
             SetCurrentMailbox(outer)

@@ -9,6 +9,9 @@ from cpython.list cimport PyList_GET_SIZE
 cdef extern from "current_mailbox.h" namespace "mojo_seq":
     PyObject* GetCurrentMailbox()
     PyObject* SetCurrentMailbox(PyObject* mailbox)
+    int steps_on_stack
+    cbool MustNotWait()
+    cbool SetMustNotWait(cbool value)
 
 cdef extern from "current_context.h" namespace "mojo_seq":
     PyObject* CopyContextUnlessEmpty() except? NULL
@@ -46,8 +49,17 @@ cdef inline Mailbox current_mailbox():
 def current_cell():
     """The cell of the actor whose method or callback this thread is running, or None."""
     cdef Mailbox mailbox = current_mailbox()
-    if mailbox is None and awaiting_mailbox is not None:
-        return awaiting_mailbox.get(None)
+    if mailbox is None and running_loop is not None:
+        mailbox = mailbox_of_context(running_loop())
+    return mailbox
+
+
+cdef Mailbox mailbox_of_context(object loop):
+    """In an asyncio task that an async method has started: of its actor. Context variables also
+    travel to other threads and sequences, where they say nothing."""
+    cdef Mailbox mailbox = awaiting_mailbox.get(None)
+    if mailbox is None or loop is None or mailbox.loop is not loop:
+        return None
     return mailbox
 
 
@@ -105,13 +117,18 @@ cdef object mailbox_full(object target):
 
 cdef bint on_sequence_or_loop() except -1:
     """Whether this thread must not wait for room: others' tasks would wait behind it."""
-    if GetCurrentRunner() is not NULL or GetCurrentMailbox() is not NULL:
+    if MustNotWait() or GetCurrentRunner() is not NULL or GetCurrentMailbox() is not NULL:
         return True
     asyncio = sys_modules.get("asyncio")
     if asyncio is not None and asyncio._get_running_loop() is not None:
         return True
     trio = sys_modules.get("trio")
     return trio is not None and trio.lowlevel.in_trio_run()
+
+
+def may_wait_here():
+    """Whether this thread may block for room in a mailbox: it runs no sequence and no event loop."""
+    return not on_sequence_or_loop()
 
 
 cdef int send_when_there_is_room(ReplyBase reply) except -1:
@@ -142,6 +159,7 @@ cdef class Mailbox:
     cdef public object loop             # of their steps; sequence
     cdef public bint tells_tasks        # sequence
     cdef list _parked                   # awaited asks that wait for room
+    cdef ActorTask _stepping            # sequence: whose step is on the stack
     cdef list _stash                    # sequence
     cdef list _waits                    # replies that an async method waits for
     cdef vector[Ref[c_Event]] _senders  # threads that wait for room
@@ -214,6 +232,16 @@ cdef class Mailbox:
 
     def __len__(self):
         return self._size()
+
+    @property
+    def capacity(self):
+        """How many messages may wait."""
+        return self._capacity
+
+    @property
+    def overflow(self):
+        """What becomes of one more: 0 block, 1 fail, 2 drop_oldest, 3 drop_newest."""
+        return <int>self._overflow
 
     def send(self, method, tuple args not None, dict kwargs, ReplyBase reply):
         """Puts a message in the mailbox. Any thread.
@@ -535,8 +563,8 @@ cdef class Mailbox:
         outer = SetCurrentMailbox(<PyObject*>self)
         outer_envelope = self._current
         self._current = envelope
+        self.thread = PyThread_get_thread_ident()
         if self.timed:
-            self.thread = PyThread_get_thread_ident()
             self.began = Now()
         try:
             result = self._call(envelope)

@@ -208,6 +208,8 @@ cdef class ReplyBase:
                 self._lock.notify_all()
         else:
             self._finish(CANCELLED, None, False)
+        if self.waiter is not None:
+            self.waiter.on_cancel(self)
         self._tell()
         return True
 
@@ -391,6 +393,16 @@ cdef class _ReplyDone(_Condition):
 cdef object begin_await(ReplyBase reply):
     """An iterator for `await`, for the kind of loop that runs here."""
     cdef _Awaiter awaiter
+    cdef Mailbox mailbox = current_mailbox()
+    if mailbox is not None and mailbox._stepping is not None:
+        awaiter = _Awaiter.__new__(_Awaiter)
+        awaiter._reply = reply
+        awaiter._loop = mailbox._stepping._loop
+        if not mailbox._stepping._interleaved:
+            awaiter._mailbox = mailbox
+        else:
+            awaiter._yields_turn = True
+        return awaiter
     trio = sys_modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
         return await_in_trio(reply).__await__()
@@ -417,6 +429,7 @@ cdef class _Awaiter:
     cdef object _context
     cdef Mailbox _mailbox         # of the actor whose other messages wait for this
     cdef bint _yielded
+    cdef bint _yields_turn        # other messages do not wait for it
     cdef bint _cancelled
     cdef public bint _asyncio_future_blocking
     cdef object __weakref__
@@ -438,7 +451,8 @@ cdef class _Awaiter:
         if self._yielded:
             raise RuntimeError("the task went on although the reply has not come")
         self._yielded = True
-        self._mailbox = awaiting_mailbox.get(None)
+        if self._mailbox is None and not self._yields_turn:
+            self._mailbox = mailbox_of_context(self._loop)
         if self._mailbox is not None:
             check_ask_cycle(reply, self._mailbox, None)
             self._mailbox._add_wait(reply)

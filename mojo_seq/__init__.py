@@ -114,11 +114,17 @@ if TYPE_CHECKING:
         AskCycleError,
         DeadLetter,
         Down,
+        HashRouter,
+        LeastBusyRouter,
         Mailbox,
         MailboxFullError,
         Reply,
+        RoundRobinRouter,
+        Router,
+        StallReport,
         StopReason,
         Supervisor,
+        Topic,
         interleaved,
     )
     from mojo_seq.pool import ProcessPool
@@ -127,8 +133,9 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "mojo_seq.actor": (
-        "Actor ActorDeadError ActorMethod ActorRef ActorSystem ActorTimer ActorWatch AskCycleError "
-        "DeadLetter Down Mailbox MailboxFullError Reply StopReason Supervisor interleaved"
+        "Actor ActorDeadError ActorMethod ActorRef ActorSystem ActorTimer ActorWatch "
+        "AskCycleError DeadLetter Down HashRouter LeastBusyRouter Mailbox MailboxFullError Reply "
+        "RoundRobinRouter Router StallReport StopReason Supervisor Topic interleaved"
     ),
     "mojo_seq.pool": "ProcessPool",
 }
@@ -178,10 +185,12 @@ __all__ = [
     "Down",
     "FailedPreconditionError",
     "Handle",
+    "HashRouter",
     "IncomingInvitation",
     "InternalError",
     "InvalidArgumentError",
     "Invitation",
+    "LeastBusyRouter",
     "Mailbox",
     "MailboxFullError",
     "Message",
@@ -207,6 +216,8 @@ __all__ = [
     "Reply",
     "ResourceExhaustedError",
     "Result",
+    "RoundRobinRouter",
+    "Router",
     "RunLoop",
     "SequenceChecker",
     "SequencedTaskRunner",
@@ -218,6 +229,7 @@ __all__ = [
     "Signals",
     "SignalsState",
     "SimpleWatcher",
+    "StallReport",
     "StopReason",
     "Supervisor",
     "TaskError",
@@ -226,6 +238,7 @@ __all__ = [
     "TaskTraits",
     "ThreadPool",
     "ThreadPoolStatistics",
+    "Topic",
     "UnavailableError",
     "UnimplementedError",
     "UnknownError",

@@ -65,7 +65,8 @@ class Actor:
     @property
     def task_runner(self) -> SequencedTaskRunner:
         """Its sequence."""
-        return self._spawned().runner
+        runner: SequencedTaskRunner = self._spawned().runner
+        return runner
 
     def spawn(
         self,
@@ -81,7 +82,14 @@ class Actor:
         """Starts an actor that this one owns and supervises. See `ActorSystem.spawn`."""
         cell = self._spawned()
         return cell.system.spawn_child(
-            cell, actor_class, args, kwargs, name=name, on=on, mailbox=mailbox, supervisor=supervisor
+            cell,
+            actor_class,
+            args,
+            kwargs,
+            name=name,
+            on=on,
+            mailbox=mailbox,
+            supervisor=supervisor,
         )
 
     def watch(

@@ -19,7 +19,9 @@ from mojo_seq.actor.guardian import Guardian
 from mojo_seq.actor.mailbox import Mailbox
 from mojo_seq.actor.reasons import StopReason
 from mojo_seq.actor.reply import Reply
+from mojo_seq.actor.reports import Reports
 from mojo_seq.actor.supervisor import Supervisor
+from mojo_seq.actor.topic import Topic
 from mojo_seq.sequence import ThreadPool
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mojo_seq.actor.actor_ref import ActorRef
-    from mojo_seq.actor.reasons import DeadLetter
     from mojo_seq.sequence import SequencedTaskRunner
 
 logger = logging.getLogger("mojo_seq.actor")
@@ -38,7 +39,7 @@ B = TypeVar("B", bound=Actor)
 _DEFAULT_MAILBOX = Mailbox()
 
 
-class ActorSystem:
+class ActorSystem(Reports):
     """Owns actors. Nothing of them outlives its `with` (or `async with`) block.
 
     Leaving the block stops all actors, the last one spawned first, with reason "system": each
@@ -49,8 +50,8 @@ class ActorSystem:
         name: of the threads.
         supervisor: what becomes of actors without a parent that fail; None: they are stopped and
             the error is logged.
-        stall_after: seconds after which an actor that is still busy with one message is reported
-            by the logger, with the stack of its thread; None: never.
+        stall_after: seconds after which an actor that is still busy with one message is reported,
+            with the stack of its thread, see `on_stall`; None: never.
     """
 
     def __init__(
@@ -63,6 +64,9 @@ class ActorSystem:
     ) -> None:
         if not (supervisor is None or isinstance(supervisor, Supervisor)):
             raise TypeError(f"supervisor must be a Supervisor, not {type(supervisor).__name__}")
+        if stall_after is not None and not stall_after > 0:
+            raise ValueError(f"stall_after must be more than 0 seconds, got {stall_after}")
+        super().__init__()
         self.id = os.urandom(16)
         """What tells this system from all others, in other processes too."""
         self.lock = threading.Lock()
@@ -80,14 +84,14 @@ class ActorSystem:
         self._closing = False
         self._to_end: list[Any] = []  # the guardian's sequence
         self._ended = Reply[None]()
-        self._on_dead_letter: Callable[[DeadLetter], object] | None = None
         self._node: Any = None  # what other processes talk to, made when a ref first leaves
         self._stall_after = stall_after
         self._watchdog: Any = None
+        self._topics: weakref.WeakValueDictionary[str, Topic] = weakref.WeakValueDictionary()
         if stall_after is not None:
             from mojo_seq.actor.stall_watchdog import StallWatchdog
 
-            self._watchdog = StallWatchdog(self, stall_after)
+            self._watchdog = StallWatchdog(self, name, stall_after)
         self._at_exit = _at_exit(self)
         atexit.register(self._at_exit)
         environment = _core.current_environment()
@@ -152,8 +156,10 @@ class ActorSystem:
     ) -> ActorRef[B]:
         """For the layers here; see `spawn` and `Actor.spawn`."""
         _check_spawn(actor_class, name, mailbox, supervisor)
-        if self._closing or (parent is not None and parent.end_reason is not None):
-            raise _core.ShutdownError(f"{self!r} was shut down" if self._closing else "it has ended")
+        if self._closing:
+            raise _core.ShutdownError(f"{self!r} was shut down")
+        if parent is not None and parent.is_finishing:
+            raise _core.ShutdownError(f"{parent!r} is at its end and can have no more children")
         if mailbox is None:
             mailbox = _DEFAULT_MAILBOX
         number = next(self._numbers)
@@ -188,7 +194,7 @@ class ActorSystem:
 
     def _runner_for(self, on: Any) -> SequencedTaskRunner:
         if on is None:
-            return self._pool.create_sequenced_task_runner()
+            return self._pool.new_sequence()
         if isinstance(on, ThreadPool):
             return on.create_sequenced_task_runner()
         if hasattr(on, "post_task") and hasattr(on, "runs_tasks_in_current_sequence"):
@@ -224,7 +230,7 @@ class ActorSystem:
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {type(name).__name__}")
         with self.lock:
-            cell = self._names.get(name)
+            cell: Any = self._names.get(name)
         if cell is None:
             raise _core.NotFoundError(f"there is no actor named {name!r}")
         ref: ActorRef[Any] = cell.ref
@@ -246,30 +252,18 @@ class ActorSystem:
             if cell.name is not None and self._names.get(cell.name) is cell:
                 del self._names[cell.name]
 
-    # Dead letters.
+    # Topics.
 
-    @property
-    def on_dead_letter(self) -> Callable[[DeadLetter], object] | None:
-        """Called with a DeadLetter for each tell that nobody will handle, on the thread that finds
-        out; None: they are logged at level INFO."""
-        return self._on_dead_letter
-
-    @on_dead_letter.setter
-    def on_dead_letter(self, callback: Callable[[DeadLetter], object] | None) -> None:
-        if not (callback is None or callable(callback)):
-            raise TypeError(f"on_dead_letter must be callable, not {type(callback).__name__}")
-        self._on_dead_letter = callback
-
-    def report_dead_letter(self, letter: DeadLetter) -> None:
-        """For the layers here."""
-        callback = self._on_dead_letter
-        if callback is None:
-            logger.info("dead letter: %s for %r", letter.method, letter.ref)
-            return
-        try:
-            callback(letter)
-        except Exception:
-            logger.exception("on_dead_letter raised")
+    def topic(self, name: str) -> Topic:
+        """The topic of that name, to subscribe to and to publish; made if there is none. Any
+        thread."""
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a str, not {type(name).__name__}")
+        with self.lock:
+            topic = self._topics.get(name)
+            if topic is None:
+                topic = self._topics[name] = Topic(self, name)
+            return topic
 
     # The end.
 
@@ -358,9 +352,7 @@ class ActorSystem:
         return f"<ActorSystem {self._name!r}{state}>"
 
 
-def _check_spawn(
-    actor_class: object, name: object, mailbox: object, supervisor: object
-) -> None:
+def _check_spawn(actor_class: object, name: object, mailbox: object, supervisor: object) -> None:
     if not (isinstance(actor_class, type) and issubclass(actor_class, Actor)):
         raise TypeError(f"expected a subclass of Actor, not {actor_class!r}")
     if not (name is None or isinstance(name, str)):

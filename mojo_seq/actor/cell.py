@@ -113,6 +113,11 @@ class LocalCell(_core.Mailbox):
         """False from its end, or its being killed."""
         return self.end_reason is None and not self.closed
 
+    @property
+    def is_finishing(self) -> bool:
+        """Its children have ended: there must be no more. True again only until a restart."""
+        return self._finishing or self.end_reason is not None
+
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name is not None else f" {self.number}"
         return f"<actor {self.actor_class.__name__}{name}>"
@@ -135,7 +140,7 @@ class LocalCell(_core.Mailbox):
         self.guardian.post(self.guardian.end, self, StopReason("linked", error), False)
 
     def watch_end(self, observer: EndObserver) -> None:
-        """Has `observer.on_down(identity, reason)` called once when it has ended; now, if it has."""
+        """Has `observer.on_down(identity, reason)` called once when it has ended; or now."""
         with self.system.lock:
             reason = self.end_reason
             if reason is None:
@@ -161,20 +166,23 @@ class LocalCell(_core.Mailbox):
     ) -> ActorWatch:
         """See Actor."""
         _check_callable(method)
-        return self._add_source(ActorWatch(self, handle, signals, method))
+        watch = ActorWatch(self, handle, signals, method)
+        self._add_source(watch)
+        return watch
 
     def call_later(
         self, delay: float, method: Callable[..., Any], args: tuple[Any, ...]
     ) -> ActorTimer:
         """See Actor."""
         _check_callable(method)
-        return self._add_source(ActorTimer(self, delay, method, args))
+        timer = ActorTimer(self, delay, method, args)
+        self._add_source(timer)
+        return timer
 
-    def _add_source(self, source: Any) -> Any:
+    def _add_source(self, source: ActorWatch | ActorTimer) -> None:
         if self._sources is None:
             self._sources = set()
         self._sources.add(source)
-        return source
 
     def has_source(self, source: ActorWatch | ActorTimer) -> bool:
         """False once it was cancelled."""

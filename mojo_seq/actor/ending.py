@@ -27,9 +27,7 @@ class Ending:
     then given up: reported, and no longer waited for.
     """
 
-    def __init__(
-        self, cell: LocalCell, reason: StopReason, graceful: bool, restart: bool
-    ) -> None:
+    def __init__(self, cell: LocalCell, reason: StopReason, graceful: bool, restart: bool) -> None:
         self.cell = cell
         self.reason = reason
         self.graceful = graceful
@@ -111,13 +109,24 @@ class Ending:
             logger.warning("%r had messages left when its time to stop was up: killed", cell)
             self._halt()
             return
-        stack = sys._current_frames().get(cell.thread) if cell.began else None
-        where = "".join(traceback.format_stack(stack)) if stack is not None else ""
-        logger.error("%r did not end in time and is given up (%s)\n%s", cell, self.phase, where)
+        logger.error(
+            "%r did not end in time and is given up (%s)%s", cell, self.phase, whereabouts(cell)
+        )
         cell.guardian.in_haste = True
         self.restart = False
         self.phase = "finished"
         cell.guardian.ending_done(self)
+
+
+def whereabouts(cell: LocalCell) -> str:
+    """What an actor is doing, with the stack of its thread; empty if it is doing nothing."""
+    current = cell.current_method()
+    if current is None:
+        return ""
+    method = current[0] if isinstance(current[0], str) else getattr(current[0], "__name__", "?")
+    frame = sys._current_frames().get(cell.thread)
+    stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
+    return f" in {method}\n{stack}"
 
 
 def last_of(children: dict[int, Any], to_end: list[Any]) -> Any:

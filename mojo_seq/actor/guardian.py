@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from mojo_seq.actor.actor_system import ActorSystem
     from mojo_seq.actor.cell import LocalCell
-    from mojo_seq.actor.ending import Ending
     from mojo_seq.sequence import SequencedTaskRunner, TaskHandle
 
 logger = logging.getLogger("mojo_seq.actor")
@@ -47,7 +46,7 @@ class Guardian:
 
     # Failures.
 
-    def cell_failed(self, cell: LocalCell, error: BaseException, where: str) -> None:
+    def cell_failed(self, cell: Any, error: BaseException, where: str) -> None:
         """It handles nothing any more, until somebody has decided what becomes of it."""
         if cell.end_reason is not None:
             return
@@ -87,7 +86,7 @@ class Guardian:
             return self._system.children
         return parent.children or {}
 
-    def _give_up(self, cell: LocalCell, error: BaseException, where: str) -> None:
+    def _give_up(self, cell: Any, error: BaseException, where: str) -> None:
         parent = cell.parent
         if parent is None:
             logger.error("%r failed too often, in %s, and is stopped", cell, where, exc_info=error)
@@ -136,7 +135,7 @@ class Guardian:
         cell.ending = cell.begin_ending(reason, False, True)
         cell.ending.begin()
 
-    def halted(self, cell: LocalCell) -> None:
+    def halted(self, cell: Any) -> None:
         """Its sequence says so."""
         if cell.ending is not None:
             cell.ending.halted()
@@ -144,12 +143,12 @@ class Guardian:
             self.end(cell, StopReason("stopped"))  # stopped while the news is on its way
             cell.ending.halted()
 
-    def finished(self, cell: LocalCell) -> None:
+    def finished(self, cell: Any) -> None:
         """Its sequence says so."""
         if cell.ending is not None:
             cell.ending.finished()
 
-    def ending_done(self, ending: Ending) -> None:
+    def ending_done(self, ending: Any) -> None:
         """Its last step was made."""
         cell = ending.cell
         if ending.restart:

@@ -38,9 +38,7 @@ class Monitor:
 
     __slots__ = ("_cell", "_method", "ref")
 
-    def __init__(
-        self, cell: LocalCell, ref: ActorRef[Any], method: Callable[[Down], Any]
-    ) -> None:
+    def __init__(self, cell: LocalCell, ref: ActorRef[Any], method: Callable[[Down], Any]) -> None:
         self._cell = cell
         self.ref = ref
         self._method = method

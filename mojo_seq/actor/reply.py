@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Reply(_core.ReplyBase, Future[T]):
+class Reply(_core.ReplyBase, Future[T]):  # type: ignore[misc, override]
     """The answer to an ask: a concurrent.futures.Future that can also be awaited.
 
     `result(timeout)` blocks a thread; `await reply` works under asyncio, trio and in `async def`

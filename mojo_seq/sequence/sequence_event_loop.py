@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 # Callbacks in a turn. Starting one takes as long as a callback or two; others wait for its end.
 _MOST_CALLBACKS = 64
-_clock = getattr(_core, "monotonic", time.monotonic)
 _LONGEST = 1e9  # seconds; asyncio allows for any delay
 
 
@@ -164,7 +163,7 @@ class SequenceEventLoop(ThreadlessEventLoop):
 
     def time(self) -> float:
         """Seconds on the clock of delayed tasks."""
-        return _clock()
+        return _core.monotonic()
 
     def create_task(  # type: ignore[override]  # later versions have more options
         self, coro: Coroutine[Any, Any, _T], **options: Any

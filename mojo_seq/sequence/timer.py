@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import weakref
 from contextlib import suppress
 from math import floor
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 
     _Ts = TypeVarTuple("_Ts")
 
-_clock = getattr(_core, "monotonic", time.monotonic)
-_current_actor = getattr(_core, "current_cell", lambda: None)
+_clock = _core.monotonic
 
 
 def _is_current(runner: SequencedTaskRunner) -> bool:
@@ -44,7 +42,7 @@ class _Timer:
         self._delay = 0.0
         self._actor: Any = None  # the one that made it; it ends its calls when it ends
         if task_runner is None:
-            actor = _current_actor()
+            actor = _core.current_cell()
             # Context variables tell of actors also in what they have posted elsewhere.
             if actor is not None and _is_current(actor.runner):
                 self._actor = actor
@@ -81,7 +79,7 @@ class _Timer:
 
         Raises:
             RuntimeError: called from elsewhere.
-            InvalidArgumentError: a delay that is negative or not finite.
+            InvalidArgumentError: a delay that is not finite; not above 0 in a RepeatingTimer.
             ShutdownError: the sequence was shut down.
         """
         self._check_sequence()

@@ -2,44 +2,30 @@
 
 Two actors on threads of their own: on one processor that shows what the software costs, on two
 what it costs to wake a sleeping processor, or that somebody was still awake. After a pause the
-other one is asleep for certain. Then actors on the same pool of threads, where an `await` needs no second
-thread at all; there the threads run wherever the scheduler puts them.
+other one is asleep for certain. Then actors on the same pool of threads, where an `await` needs no
+second thread at all; there the threads run wherever the scheduler puts them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import repeat
-from statistics import median
 from typing import Any
 
-from harness import Contender, Measure, Scale, main, one_core, pin, two_cores
+from harness import Contender, Measure, Scale, main, one_core, pin, rested, two_cores
 from verdict import Target
 
 from mojo_seq import Actor, ActorRef, ActorSystem, ThreadPool
 
 PAYLOAD = b"x" * 64
-PAUSE = 0.002  # seconds; any spin has given up by then
 
 Cores = Callable[[], tuple[int, int]]
 Asks = Callable[[int], Any]  # has the one actor ask the other so many times
 Pair = Callable[[int, int], AbstractContextManager[Asks]]
-
-
-def rested(ask: Callable[[], object], n: int) -> float:
-    """Median seconds of an ask when the other one is asleep."""
-    times = []
-    for _ in repeat(None, n):
-        time.sleep(PAUSE)
-        start = time.perf_counter()
-        ask()
-        times.append(time.perf_counter() - start)
-    return median(times)
 
 
 class Echo(Actor):
@@ -83,53 +69,15 @@ def mojo(method: str, here: int, there: int) -> Iterator[Asks]:
 
 
 @contextmanager
-def pykka_pair(method: str, here: int, there: int) -> Iterator[Asks]:
+def pykka(method: str, here: int, there: int) -> Iterator[Asks]:
     """By proxy it calls methods, like ours; bare messages to one function are less."""
-    import pykka
+    from pykka_actors import Asker, Echo, started
 
-    class Pinned(pykka.ThreadingActor):
-        def pin(self, core: int) -> None:
-            pin(core)
-
-    class PykkaEcho(Pinned):
-        def on_receive(self, message: bytes) -> bytes:
-            return message
-
-        def ping(self, payload: bytes) -> bytes:
-            return payload
-
-    class PykkaAsker(Pinned):
-        def __init__(self, other: Any) -> None:
-            super().__init__()
-            self._other = other
-
-        def messages(self, n: int) -> None:
-            ask = self._other.ask
-            for _ in repeat(None, n):
-                ask(PAYLOAD)
-
-        def calls(self, n: int) -> None:
-            ask = self._other.proxy().ping
-            for _ in repeat(None, n):
-                ask(PAYLOAD).get()
-
-        def messages_rested(self, n: int) -> float:
-            return rested(lambda: self._other.ask(PAYLOAD), n)
-
-        def calls_rested(self, n: int) -> float:
-            proxy = self._other.proxy()
-            return rested(lambda: proxy.ping(PAYLOAD).get(), n)
-
-    echo = PykkaEcho.start()
-    asker = PykkaAsker.start(echo)
-    try:
+    with started(Echo) as echo, started(Asker, echo, PAYLOAD) as asker:
         asker.proxy().pin(here).get()
         echo.proxy().pin(there).get()
         run = getattr(asker.proxy(), method)
         yield lambda n: run(n).get()
-    finally:
-        asker.stop()
-        echo.stop()
 
 
 def steady(pair: Pair, cores: Cores, scale: Scale) -> float:
@@ -186,8 +134,8 @@ CALLS, MESSAGES = "Pykka, proxy", "Pykka, bare messages"
 def between_threads(where: str, cores: Cores, *more: Target) -> Measure:
     ours: dict[str, Pair] = {RESULT: partial(mojo, "block"), AWAIT: partial(mojo, "wait")}
     peers: dict[str, Pair] = {
-        CALLS: partial(pykka_pair, "calls"),
-        MESSAGES: partial(pykka_pair, "messages"),
+        CALLS: partial(pykka, "calls"),
+        MESSAGES: partial(pykka, "messages"),
     }
     return Measure(
         f"ask between two actors on different threads, {where}",
@@ -215,8 +163,8 @@ MEASURES = (
         "us",
         (
             Contender(RESULT, asleep(partial(mojo, "block_rested"))),
-            Contender(CALLS, asleep(partial(pykka_pair, "calls_rested")), "pykka"),
-            Contender(MESSAGES, asleep(partial(pykka_pair, "messages_rested")), "pykka"),
+            Contender(CALLS, asleep(partial(pykka, "calls_rested")), "pykka"),
+            Contender(MESSAGES, asleep(partial(pykka, "messages_rested")), "pykka"),
         ),
         (Target.within(RESULT, CALLS, 0.5), Target.within(RESULT, MESSAGES, 0.5)),
     ),

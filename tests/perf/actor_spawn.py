@@ -12,7 +12,6 @@ import itertools
 import sys
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -116,24 +115,13 @@ def bytes_of_one(used: bool, scale: Scale) -> float:
     return growth
 
 
-def pykka_members() -> Callable[[Gate], Any]:
-    import pykka
-
-    class PykkaMember(pykka.ThreadingActor):
-        def __init__(self, gate: Gate) -> None:
-            super().__init__()
-            gate.step()
-
-    start: Callable[[Gate], Any] = PykkaMember.start
-    return start
-
-
 def pykka_spawned_a_second(scale: Scale) -> float:
-    start_actor = pykka_members()
+    import pykka_actors
+
     count = max(10, scale.n(FEW))
     gate = Gate(count)
     start = time.perf_counter()
-    refs = [start_actor(gate) for _ in range(count)]
+    refs = [pykka_actors.Member.start(gate.step) for _ in range(count)]
     gate.wait()
     elapsed = time.perf_counter() - start
     for ref in refs:
@@ -142,13 +130,14 @@ def pykka_spawned_a_second(scale: Scale) -> float:
 
 
 def pykka_bytes_of_one(scale: Scale) -> float:
-    start_actor = pykka_members()
+    import pykka_actors
+
     count = max(10, scale.n(FEW))
     refs: list[Any] = [None] * count
     gate = Gate(count)
 
     def make(index: int) -> None:
-        refs[index] = start_actor(gate)
+        refs[index] = pykka_actors.Member.start(gate.step)
         if index == count - 1:
             gate.wait()
 

@@ -10,7 +10,6 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import repeat
 from statistics import median
@@ -44,7 +43,7 @@ class Source(Actor):
     """A sender that is an actor itself."""
 
     def send(self, sink: ActorRef[Sink], n: int) -> None:
-        tell = sink.take.tell  # type: ignore[attr-defined]
+        tell = sink.take.tell
         for _ in repeat(None, n):
             tell(PAYLOAD)
 
@@ -85,64 +84,19 @@ def mojo_from_an_actor(scale: Scale) -> float:
         )
 
 
-Tell = Callable[[bytes], object]
-PykkaSink = tuple[Tell, Callable[[], int]]
+def pykka(by_proxy: bool, scale: Scale) -> float:
+    """By proxy it calls methods, like ours; bare messages to one function are less."""
+    import pykka_actors
 
-
-@contextmanager
-def pykka_messages() -> Any:
-    import pykka
-
-    class PykkaSink(pykka.ThreadingActor):
-        def __init__(self) -> None:
-            super().__init__()
-            self._count = 0
-
-        def on_receive(self, message: bytes | None) -> int:
-            if message is not None:
-                self._count += 1
-                return 0
-            count, self._count = self._count, 0
-            return count
-
-    sink = PykkaSink.start()
-    try:
-        yield sink.tell, lambda: sink.ask(None)
-    finally:
-        sink.stop()
-
-
-@contextmanager
-def pykka_calls() -> Any:
-    import pykka
-
-    class PykkaSink(pykka.ThreadingActor):
-        def __init__(self) -> None:
-            super().__init__()
-            self._count = 0
-
-        def take(self, _payload: bytes) -> None:
-            self._count += 1
-
-        def reset(self) -> int:
-            count, self._count = self._count, 0
-            return count
-
-    sink = PykkaSink.start()
-    try:
-        yield sink.proxy().take.defer, lambda: sink.proxy().reset().get()
-    finally:
-        sink.stop()
-
-
-def pykka(open_sink: Callable[[], AbstractContextManager[PykkaSink]], scale: Scale) -> float:
-    with open_sink() as (tell, drained):
+    with pykka_actors.started(pykka_actors.Sink) as sink:
+        tell = sink.proxy().take.defer if by_proxy else sink.tell
+        reset = sink.proxy().reset
 
         def send(n: int) -> None:
             for _ in repeat(None, n):
                 tell(PAYLOAD)
 
-        return nanoseconds(scale, send, drained)
+        return nanoseconds(scale, send, lambda: reset().get())
 
 
 def simple_queue(scale: Scale) -> float:
@@ -177,7 +131,7 @@ def simple_queue(scale: Scale) -> float:
 
 
 DEFAULT, ROOM = "mojo_seq, default mailbox", "mojo_seq, room for all"
-PEERS = {"Pykka, proxy": pykka_calls, "Pykka, bare messages": pykka_messages}
+PEERS = {"Pykka, proxy": True, "Pykka, bare messages": False}
 
 MEASURES = (
     Measure(
@@ -187,7 +141,7 @@ MEASURES = (
             Contender(DEFAULT, partial(mojo, None, 4)),
             Contender(ROOM, partial(mojo, ROOMY, 4)),
             Contender("mojo_seq, room for all, told by an actor", mojo_from_an_actor),
-            *(Contender(name, partial(pykka, sink), "pykka") for name, sink in PEERS.items()),
+            *(Contender(name, partial(pykka, proxy), "pykka") for name, proxy in PEERS.items()),
             Contender("queue.SimpleQueue and a thread", simple_queue),
         ),
         tuple(Target.better(ours, peer, 5) for ours in (DEFAULT, ROOM) for peer in PEERS),

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,6 +27,7 @@ from verdict import Results, Target, report
 SAMPLE_TIMEOUT = 300.0  # seconds; a sample takes a few
 BLOCKS = 5  # a sample's figure is the median of so many blocks of work
 ROUNDS = 7
+PAUSE = 0.002  # seconds; any spin has given up by then
 
 
 class UnavailableError(Exception):
@@ -62,6 +64,17 @@ def timed(run: Callable[[int], object], n: int) -> float:
     start = time.perf_counter()
     run(n)
     return time.perf_counter() - start
+
+
+def rested(operation: Callable[[], object], n: int) -> float:
+    """Median seconds of an operation when whoever else takes part in it has fallen asleep."""
+    times = []
+    for _ in repeat(None, n):
+        time.sleep(PAUSE)
+        start = time.perf_counter()
+        operation()
+        times.append(time.perf_counter() - start)
+    return median(times)
 
 
 def one_core() -> tuple[int, int]:

@@ -27,6 +27,11 @@ SCRIPTS = (
     "remote_transfer",
     "remote_fan_in",
     "remote_memory",
+    "actor_ask",
+    "actor_tell",
+    "actor_spawn",
+    "actor_process_ask",
+    "actor_process_array",
     "import_time",
 )
 

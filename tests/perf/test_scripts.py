@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).parent
-SHARED = {"harness", "verdict", "run_all", "test_scripts", "two_processes", "many_links"}
+SHARED = {
+    "harness",
+    "many_links",
+    "process_actors",
+    "pykka_actors",
+    "run_all",
+    "test_scripts",
+    "two_processes",
+    "verdict",
+    "xoscar_actors",
+}
 PATIENCE = 170.0  # seconds; of many samples, each a process or two, on a machine that may be busy
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)
 

@@ -15,6 +15,7 @@ import pytest
 
 from mojo_seq import AsyncioTaskRunner, RunLoop, SequencedTaskRunner, ThreadPool
 from mojo_seq.sequence.sequence_event_loop import SequenceEventLoop, event_loop_of
+from mojo_seq.testing import TaskEnvironment
 
 TIMEOUT = 30.0
 FOREVER = 3600.0
@@ -206,7 +207,7 @@ def test_context_variables_are_those_of_the_caller(event_loop: SequenceEventLoop
 
     async def main() -> tuple[list[int], int, list[int]]:
         variable.set(10)
-        inherited = await asyncio.gather(child(), child())
+        inherited = list(await asyncio.gather(child(), child()))
         seen = list[int]()
         context = contextvars.copy_context()
         context.run(variable.set, 99)
@@ -365,6 +366,24 @@ def test_a_task_runner_on_asyncio_has_its_own_loop(pool: ThreadPool) -> None:
     assert run(first, asyncio.sleep(0, 1)) + run(second, asyncio.sleep(0, 2)) == 3
     for loop in (first, second):
         runner.submit(loop.close).result(TIMEOUT)
+
+
+def test_on_mock_time() -> None:
+    with TaskEnvironment() as environment, ThreadPool() as pool:
+        loop = SequenceEventLoop(pool.create_sequenced_task_runner())
+        begun = environment.now()
+
+        async def main() -> float:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(FOREVER):
+                    await asyncio.sleep(2 * FOREVER)
+            await asyncio.gather(*(asyncio.sleep(hours * FOREVER) for hours in range(24)))
+            return loop.time() - begun
+
+        future = asyncio.run_coroutine_threadsafe(main(), loop)
+        environment.advance(24 * FOREVER + 1)
+        assert future.result(0) == pytest.approx(24 * FOREVER)
+        loop._runner.submit(loop.close).result()
 
 
 def test_its_clock_is_that_of_delayed_tasks(event_loop: SequenceEventLoop) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mojo_seq import _core
 from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.hosted_reply import HostedReply
-from mojo_seq.actor.remote.pipe_reader import PipeReader
+from mojo_seq.actor.remote.pipe_reader import PipeReader, logger
 from mojo_seq.process.object_codec import decode_payload, encode, take_payload
 from mojo_seq.process.remote_traceback import Failure
 
@@ -49,6 +49,10 @@ class Accepted(PipeReader):
             cell = self.node.find(number)
             if cell is not None:
                 cell.stop() if kind == wire.STOP else cell.kill()
+        elif kind == wire.LINKED:
+            cell = self.node.find(number)
+            if cell is not None:
+                cell.stop_linked(decode_payload(payload, handles))
         elif kind == wire.CANCEL:
             reply = self._asks.get(ask)
             if reply is not None:
@@ -94,7 +98,20 @@ class Accepted(PipeReader):
             self._watch_end(number)
         if reply is not None:
             self._asks[ask] = reply
+        book = self.node.credit_book(number, cell)
+        if book is not None:
+            book.note(self)
         cell.receive(method, args, kwargs, reply, chain)
+        if book is not None and reply is not None and reply.done():
+            book.on_taken()  # perhaps it was refused, and never was in the mailbox
+
+    def give_credit(self, number: int, count: int) -> None:
+        """So many messages have left a mailbox; on any thread."""
+        if not self.lost:
+            try:
+                self.pipe.write(wire.pack_suffix(wire.CREDIT, number, count))
+            except (_core.PeerClosedError, _core.InvalidArgumentError):
+                return  # which will be noticed
 
     def _refuse(self, number: int, reply: HostedReply | None, error: Exception) -> None:
         """The message cannot be made here."""
@@ -102,9 +119,7 @@ class Accepted(PipeReader):
         if reply is not None:
             reply.fail(error)
             return
-        cell = self.node.find(number)
-        if cell is not None:
-            _core.report_undecodable(cell, error) if hasattr(_core, "report_undecodable") else None
+        logger.error("a message for actor %d could not be decoded", number, exc_info=error)
 
     def _locate(self, number: int, ask: int) -> None:
         cell = self.node.find(number)
@@ -164,6 +179,8 @@ class Accepted(PipeReader):
             if cell is not None:
                 cell.unwatch_end(observer)
         self._known.clear()
+        for reply in list(self._asks.values()):
+            reply.cancel()  # whoever has asked is gone
         self._asks.clear()
 
 

@@ -10,6 +10,7 @@ from mojo_seq import _core
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     Token = tuple[bytes, int]
 
@@ -43,7 +44,11 @@ def next_ask() -> int:
 def tokens_here() -> frozenset[Token] | None:
     """The tokens of the asks in whose service the current message is; None: it is in nobody's."""
     cell = _core.current_cell()
-    chain = None if cell is None else cell.current_chain()
+    return None if cell is None else tokens_of(cell.current_chain())
+
+
+def tokens_of(chain: Any) -> frozenset[Token] | None:
+    """The same of a chain as the core has it: (reply, chain), or the tokens themselves, or None."""
     if chain is None:
         return None
     tokens = set()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from weakref import WeakSet
 
 from mojo_seq import _core
 from mojo_seq.actor.reasons import StopReason
 from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.chains import client_id, next_ask
+from mojo_seq.actor.remote.credits import Purse
 from mojo_seq.actor.remote.pipe_reader import PipeReader
 from mojo_seq.process.object_codec import decode_payload, encode, take_payload
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from mojo_seq.actor.reply import Reply
     from mojo_seq.process.object_codec import Encoded
     from mojo_seq.system import Message, MessagePipeHandle
+
+
+_LONGEST_SLEEP = 0.05  # the leader may stop to lead without news
 
 
 class Connection(PipeReader):
@@ -40,6 +45,9 @@ class Connection(PipeReader):
         self._pending: dict[int, Reply[Any]] = {}
         self._located: dict[int, Callable[[Any], None]] = {}
         self._observers: dict[int, list[Callable[[StopReason], object]]] = {}
+        self._cared_for = set[int]()  # actors whose end the node tells
+        self._news = threading.Condition()
+        self._purses: dict[int, Purse] = {}
         self.routes: WeakSet[Route] = WeakSet()  # of actors that are where this leads
         self.write(encode(client_id(), wire.pack_suffix(wire.HELLO, 0, 0)))
 
@@ -111,6 +119,11 @@ class Connection(PipeReader):
             far.close()
         return near
 
+    def purse(self, number: int, box: tuple[int, str]) -> Purse:
+        """The credits for an actor with such a mailbox."""
+        purse = self._purses.get(number)
+        return purse or self._purses.setdefault(number, Purse(self, number, box))
+
     def locate(self, number: int, tell: Callable[[Any], None]) -> None:
         """Asks where an actor of the node really is; `tell` is called with the answer, or with the
         StopReason, on any thread."""
@@ -124,15 +137,35 @@ class Connection(PipeReader):
 
     # Who waits.
 
+    def wait_until(self, done: Callable[[], bool]) -> None:
+        """Blocks this thread until something that came in has made `done()` true, or nothing comes
+        any more."""
+        while not done() and not self.lost:
+            self.lead(done, None)
+            if not done() and not self.lost:
+                self._sleep_while_led()
+
+    def _sleep_while_led(self) -> None:
+        """Another thread leads: it tells when something has come."""
+        with self._news:
+            self._followed = True
+            self._news.wait(_LONGEST_SLEEP)
+
     def wait_for(self, reply: Reply[Any], timeout: float | None) -> None:
         """Called by a thread that has nothing to do but to wait for a reply."""
         self.lead(reply.done, timeout)
 
+    def care(self, number: int) -> None:
+        """There is a ref to an actor here: its end is of interest."""
+        if number not in self._cared_for:
+            self._cared_for.add(number)
+            self.command(wire.WATCH, number)
+
     def observe(self, number: int, tell: Callable[[StopReason], object]) -> None:
         """Calls `tell` once an actor has ended for good; at once if it is known to have."""
         self._observers.setdefault(number, []).append(tell)
-        if not self.command(wire.WATCH, number):
-            self.read()
+        self.care(number)
+        self.look()
         reason = self.ends.get(number) or self.reason
         if reason is not None:
             self._tell_end(number, reason)
@@ -145,6 +178,11 @@ class Connection(PipeReader):
             observers.remove(tell)
             if not observers:
                 self._observers.pop(number, None)
+
+    def on_cancel(self, reply: Reply[Any]) -> None:
+        """A reply was cancelled: its message is not to be handled, if there is still time."""
+        if reply.token is not None:
+            self.command(wire.CANCEL, 0, reply.token[1])
 
     def look(self) -> None:
         """Takes in what has come, if nobody else does."""
@@ -164,6 +202,12 @@ class Connection(PipeReader):
             self._settle(kind, ask, payload, handles)
         elif kind == wire.DOWN:
             self._tell_end(number, StopReason(*decode_payload(payload, handles)))
+        elif kind == wire.CREDIT:
+            purse = self._purses.get(number)
+            if purse is not None:
+                purse.give(ask)
+                with self._news:
+                    self._news.notify_all()
         elif kind == wire.LOCATED:
             tell = self._located.pop(ask, None)
             answer = decode_payload(payload, handles)
@@ -197,6 +241,9 @@ class Connection(PipeReader):
 
     def _tell_end(self, number: int, reason: StopReason) -> None:
         self.ends.setdefault(number, reason)
+        purse = self._purses.pop(number, None)
+        if purse is not None:
+            purse.give(0)
         for tell in self._observers.pop(number, ()):
             tell(reason)
 
@@ -214,8 +261,10 @@ class Connection(PipeReader):
         for route in list(self.routes):
             route.on_lost(self)
         self._fail_pending()
-        for number in list(self._observers):
+        for number in [*self._observers, *self._purses]:
             self._tell_end(number, self.ends.get(number) or self.reason)
+        with self._news:
+            self._news.notify_all()
 
     def _fail_pending(self) -> None:
         reason = self.reason

@@ -7,7 +7,9 @@ has left the mailbox. What several clients send beyond the room is parked by the
 
 from __future__ import annotations
 
+import sys
 from collections import deque
+from contextlib import suppress
 
 from mojo_seq import _core
 
@@ -27,32 +29,39 @@ class Purse:
     """A client's credits for one actor. Any thread.
 
     Args:
-        capacity: of the actor's mailbox.
-        overflow: of the actor's mailbox: "block" or "fail".
+        number: the actor's.
+        box: capacity and overflow ("block" or "fail") of its mailbox.
     """
 
-    __slots__ = ("_connection", "_held_back", "_overflow", "left")
+    __slots__ = ("_connection", "_held_back", "_number", "_overflow", "left")
 
-    def __init__(self, connection: Connection, capacity: int, overflow: str) -> None:
-        self.left = capacity
+    def __init__(self, connection: Connection, number: int, box: tuple[int, str]) -> None:
+        self.left, self._overflow = box
+        self._number = number
         self._connection = connection
-        self._overflow = overflow
         self._held_back: deque[Any] = deque()  # sends of asks that are awaited
 
-    def take(self, target: Any, reply: Reply[Any] | None) -> bool:
-        """Takes one, or waits for one, if that may be. False: the reply has failed.
+    def is_empty(self) -> bool:
+        """Whether a message has to wait."""
+        return self.left <= 0 or bool(self._held_back)
+
+    def may_hold_back(self) -> bool:
+        """Whether an ask that finds none is to be sent later, if it is awaited."""
+        if self._overflow != "block" or may_wait_here():
+            return False
+        self._connection.look()
+        return self.is_empty() and not self._is_over()
+
+    def wait(self, target: Any, reply: Reply[Any] | None) -> bool:
+        """Waits for one, if this thread may. False: the reply has failed.
 
         Raises:
             MailboxFullError: there is none for a tell.
         """
-        if self.left > 0 and not self._held_back:
-            self.left -= 1
-            return True
         self._connection.look()
-        if self.left <= 0 and self._overflow == "block" and _core.may_wait_here():
-            self._wait()
-        if self.left > 0 or self._connection.lost:
-            self.left -= 1
+        if self.left <= 0 and self._overflow == "block" and may_wait_here():
+            self._connection.wait_until(lambda: self.left > 0 or self._is_over())
+        if self.left > 0 or self._is_over():
             return True
         error = _core.MailboxFullError(f"the mailbox of {target!r} is full")
         if reply is None:
@@ -60,19 +69,8 @@ class Purse:
         reply.fail(error)
         return False
 
-    def may_hold_back(self) -> bool:
-        """Whether an ask that finds none is to be sent later, if it is awaited."""
-        if self.left > 0 and not self._held_back:
-            return False
-        if self._overflow != "block" or _core.may_wait_here():
-            return False
-        self._connection.look()
-        return self.left <= 0 and not self._connection.lost
-
-    def _wait(self) -> None:
-        connection = self._connection
-        while self.left <= 0 and not connection.lost:
-            connection.wait_until(lambda: self.left > 0)
+    def _is_over(self) -> bool:
+        return self._connection.lost or self._number in self._connection.ends
 
     def park(self, send: Any) -> None:
         """Calls `send` when there is a credit."""
@@ -83,9 +81,23 @@ class Purse:
     def give(self, count: int) -> None:
         """So many are back."""
         self.left += count
-        while self._held_back and (self.left > 0 or self._connection.lost):
+        while self._held_back and (self.left > 0 or self._is_over()):
             self.left -= 1
             self._held_back.popleft()()
+
+
+def may_wait_here() -> bool:
+    """Whether this thread may wait for room: no sequence or event loop would stand still."""
+    with suppress(RuntimeError):
+        _core.current_runner()
+        return False
+    if _core.current_cell() is not None:
+        return False
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:
+        return False
+    trio: Any = sys.modules.get("trio")
+    return trio is None or not trio.lowlevel.in_trio_run()
 
 
 class CreditBook:

@@ -46,6 +46,9 @@ class EndedTarget:
         if reply is not None:
             reply.fail(dead_error(self._reason))
 
+    def park(self, envelope: Any) -> None:
+        """Nothing is ever held back."""
+
     def stop(self) -> None:
         """Nothing is left to do."""
 

@@ -104,6 +104,7 @@ class Host(Accepted):
         cell = HostedCell(
             self,
             number,
+            box,
             system,
             None,
             -number,

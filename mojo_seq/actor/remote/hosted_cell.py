@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from mojo_seq.actor.cell import LocalCell
 from mojo_seq.actor.remote import wire
+from mojo_seq.process.object_codec import encode
+from mojo_seq.process.remote_traceback import Failure
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -15,13 +17,14 @@ if TYPE_CHECKING:
 class HostedCell(LocalCell):
     """Is known by its number at home, and has its home decide about it."""
 
-    __slots__ = ("home_number", "host")
+    __slots__ = ("box", "home_number", "host")
 
     is_placed = True
     is_hosted = True
 
-    def __init__(self, host: Host, home_number: int, *args: Any) -> None:
+    def __init__(self, host: Host, home_number: int, box: tuple[int, str], *args: Any) -> None:
         super().__init__(*args, upward=host)
+        self.box = box
         self.host = host
         self.home_number = home_number
 
@@ -40,8 +43,10 @@ class HostedCell(LocalCell):
         self.host.home.command(wire.KILL, self.home_number)
 
     def stop_linked(self, error: BaseException | None) -> None:
-        """The home knows nothing of links that were made here."""
-        self.host.home.command(wire.KILL, self.home_number)
+        """An actor that it is linked to has failed."""
+        what = None if error is None else Failure(error)
+        suffix = wire.pack_suffix(wire.LINKED, self.home_number, 0)
+        self.host.home.write(encode(what, suffix))
 
     def _on_dead_letter(
         self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any] | None

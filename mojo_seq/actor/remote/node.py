@@ -9,6 +9,7 @@ from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.reasons import StopReason
 from mojo_seq.actor.remote.accepted import Accepted
 from mojo_seq.actor.remote.connections import connections
+from mojo_seq.actor.remote.credits import CreditBook
 from mojo_seq.actor.remote.serving_thread import ServingThread
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _MOST_REASONS = 4096
+OVERFLOWS = ("block", "fail", "drop_oldest", "drop_newest")
 
 
 class Node:
@@ -39,6 +41,7 @@ class Node:
         self._thread: ServingThread | None = None  # _lock
         self.hosted: dict[int, Any] = {}  # cells of another system's actors, by their number there
         self._links: dict[Any, WorkerLink] = {}  # _lock: to workers that have actors of the system
+        self._books: dict[int, CreditBook] = {}
         self._noted = set[int]()  # actors that other processes may know
         self._reasons: dict[int, StopReason] = {}  # of those that have ended, as far as known
 
@@ -46,6 +49,21 @@ class Node:
         """The cell of an actor: of the system's own, or, by the negative number of its home, of
         one that is hosted here; None: it has ended."""
         return self.system.find_cell(number) if number > 0 else self.hosted.get(-number)
+
+    def credit_book(self, number: int, cell: Any) -> CreditBook | None:
+        """Who minds the room in an actor's mailbox, if that matters to its senders."""
+        book = self._books.get(number)
+        if book is None:
+            box = box_of(cell)
+            if box is None or not hasattr(cell, "on_taken"):
+                return None
+            with self._lock:
+                book = self._books.get(number)
+                if book is None:
+                    book = self._books[number] = CreditBook(number, box[0])
+                    cell.on_taken = book.on_taken
+            cell.watch_end(_Forgetting(self._books, number))
+        return book
 
     def find_ref(self, number: int) -> ActorRef[Any] | None:
         """A local ref to the system's own actor; None: it has ended."""
@@ -139,6 +157,28 @@ class Node:
             link.close()
         for each in accepted:
             each.close()
+
+
+class _Forgetting:
+    """Drops the book of an actor that has ended."""
+
+    __slots__ = ("_books", "_number")
+
+    def __init__(self, books: dict[int, CreditBook], number: int) -> None:
+        self._books = books
+        self._number = number
+
+    def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
+        """Any thread."""
+        self._books.pop(self._number, None)
+
+
+def box_of(cell: Any) -> tuple[int, str] | None:
+    """(capacity, overflow) of an actor's mailbox, if its senders have to mind that."""
+    box: tuple[int, str] | None = getattr(cell, "box", None)
+    if box is None and hasattr(cell, "capacity"):
+        box = cell.capacity, OVERFLOWS[cell.overflow]
+    return box if box is not None and box[1] in ("block", "fail") else None
 
 
 _making = threading.Lock()

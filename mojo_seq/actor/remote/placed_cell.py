@@ -9,7 +9,7 @@ from mojo_seq.actor.actor import methods_of
 from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.reasons import DeadLetter, StopReason
 from mojo_seq.actor.remote import wire
-from mojo_seq.actor.remote.node import node_of
+from mojo_seq.actor.remote.node import box_of, node_of
 from mojo_seq.actor.remote.placed_ending import PlacedEnding
 from mojo_seq.actor.remote.route import Route
 from mojo_seq.process.object_codec import encode
@@ -59,7 +59,8 @@ class PlacedCell(Route):
         mailbox: Mailbox,
         supervisor: Supervisor | None,
     ) -> None:
-        super().__init__(number)
+        self.box = mailbox.capacity, mailbox.overflow
+        super().__init__(-number, box_of(self))
         self.system = system
         self.guardian: Guardian = system.guardian
         self.parent = parent
@@ -78,14 +79,12 @@ class PlacedCell(Route):
         self.link: WorkerLink | None = None  # the guardian's, but for the first
         self._args = args
         self._kwargs = kwargs
-        self._mailbox = mailbox
         self._asking: list[Callable[[Any], object]] = []  # _lock: who wants to know where it is
         self._spawn: Encoded | None = self._encode_spawn()  # what cannot be sent is said at once
 
     def _encode_spawn(self) -> Encoded:
         args, kwargs = self._args, self._kwargs
-        box = (self._mailbox.capacity, self._mailbox.overflow)
-        what = (self.actor_class, args, kwargs, self.name, box, self.supervisor)
+        what = (self.actor_class, args, kwargs, self.name, self.box, self.supervisor)
 
         def parts() -> dict[str, object]:
             return {"the class": self.actor_class, "args": args, "kwargs": kwargs}

@@ -14,39 +14,25 @@ if TYPE_CHECKING:
 
     from mojo_seq.actor.remote.connection import Connection
     from mojo_seq.actor.remote.remote_target import Description
-    from mojo_seq.actor.reply import Reply
 
 
 class PlacedTarget(RemoteTarget):
     """Asks the actor's home where it is, and talks to that process directly from then on. Its end
     is the home's affair. Any thread."""
 
-    __slots__ = ("_route",)
+    __slots__ = ()
 
     def __init__(self, description: Description, connection: Connection) -> None:
-        super().__init__(description, connection)
-        self._route = _Found(connection, self.number)
-
-    def _end(self) -> StopReason | None:
-        return super()._end() or self._route._end
-
-    def send(
-        self,
-        method: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any] | None,
-        reply: Reply[Any] | None,
-    ) -> None:
-        self._route.send(method, args, kwargs, reply)
+        super().__init__(description, connection, _Found(connection, description))
 
 
 class _Found(Route):
     """A route that its home knows."""
 
-    def __init__(self, home: Connection, number: int) -> None:
-        super().__init__(number)
+    def __init__(self, home: Connection, description: Description) -> None:
+        super().__init__(-description.identity[1], description.box)
         self._home = home
-        self._number = number
+        self._number = description.identity[1]
         self._asking = False  # _lock
 
     def find_way(self) -> None:

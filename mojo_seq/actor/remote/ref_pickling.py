@@ -8,7 +8,7 @@ from mojo_seq import _core
 from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.remote.connections import connections
 from mojo_seq.actor.remote.ended_target import EndedTarget
-from mojo_seq.actor.remote.node import node_of
+from mojo_seq.actor.remote.node import box_of, node_of
 from mojo_seq.actor.remote.placed_target import PlacedTarget
 from mojo_seq.actor.remote.remote_target import Description, RemoteTarget
 from mojo_seq.process.encoding import here
@@ -51,6 +51,7 @@ def reduce_ref(ref: ActorRef[Any]) -> tuple[Any, ...]:
         description.qualname,
         tuple(description.methods),
         description.placed,
+        description.box,
         introduction,
     )
 
@@ -69,7 +70,13 @@ def describe(ref: ActorRef[Any]) -> Description:
     cls = target.actor_class
     placed = bool(getattr(target, "is_placed", False))
     return Description(
-        target.identity, target.name, cls.__module__, cls.__qualname__, ref._methods, placed
+        target.identity,
+        target.name,
+        cls.__module__,
+        cls.__qualname__,
+        ref._methods,
+        placed,
+        box_of(target),
     )
 
 
@@ -94,6 +101,7 @@ def load_ref(
     qualname: str,
     methods: tuple[str, ...],
     placed: bool,
+    box: tuple[int, str] | None,
     introduction: int | MessagePipeHandle | None,
 ) -> ActorRef[Any]:
     """What is pickled in the place of a ref."""
@@ -106,7 +114,7 @@ def load_ref(
         local = node.find_ref(identity[1])
         if local is not None:
             return local
-        ended = Description(identity, name, module, qualname, frozenset(methods), placed)
+        ended = Description(identity, name, module, qualname, frozenset(methods), placed, box)
         return ActorRef(EndedTarget(ended, node.reason_of(identity[1])), ended.methods)
     connection = connections.find(identity[0])
     if connection is None:
@@ -117,6 +125,6 @@ def load_ref(
         pipe.close()
     if connection is None:
         raise _core.FailedPreconditionError("the ref has come without a way to its actor")
-    description = Description(identity, name, module, qualname, frozenset(methods), placed)
+    description = Description(identity, name, module, qualname, frozenset(methods), placed, box)
     target = (PlacedTarget if placed else RemoteTarget)(description, connection)
     return ActorRef(target, description.methods)

@@ -6,9 +6,9 @@ import importlib
 
 from mojo_seq import _core
 from mojo_seq.actor.remote import wire
-from mojo_seq.actor.remote.chains import next_ask, tokens_here
-from mojo_seq.actor.remote.connection import dead_error
+from mojo_seq.actor.remote.route import Route
 from mojo_seq.process.object_codec import encode
+from mojo_seq.process.remote_traceback import Failure
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from mojo_seq.actor.actor import Actor
     from mojo_seq.actor.reasons import StopReason
     from mojo_seq.actor.remote.connection import Connection
-    from mojo_seq.actor.reply import Reply
-
     class EndObserver(Protocol):
         """Is told when an actor has ended."""
 
@@ -29,7 +27,7 @@ class Description:
     """What a ref knows of its actor; the class is imported when it is asked for only, for a process
     that has no use for it may not even have it."""
 
-    __slots__ = ("_class", "identity", "methods", "module", "name", "placed", "qualname")
+    __slots__ = ("_class", "box", "identity", "methods", "module", "name", "placed", "qualname")
 
     def __init__(
         self,
@@ -39,13 +37,15 @@ class Description:
         qualname: str,
         methods: frozenset[str],
         placed: bool,
+        box: tuple[int, str] | None,
     ) -> None:
         self.identity = identity
         self.name = name
         self.module = module
         self.qualname = qualname
         self.methods = methods
-        self.placed = placed
+        self.placed = placed  # in a worker process, which one its home knows
+        self.box = box
         self._class: type[Actor] | None = None
 
     @property
@@ -74,13 +74,31 @@ class RemoteTarget:
     """Stands for an actor that a node of another process has at the number of its identity. Any
     thread."""
 
-    __slots__ = ("__weakref__", "_observers", "connection", "description", "number")
+    __slots__ = (
+        "__weakref__",
+        "_observers",
+        "_route",
+        "connection",
+        "description",
+        "number",
+        "park",
+        "send",
+    )
 
-    def __init__(self, description: Description, connection: Connection) -> None:
+    def __init__(
+        self, description: Description, connection: Connection, route: Route | None = None
+    ) -> None:
         self.description = description
-        self.connection = connection
+        self.connection = connection  # to its home
         self.number = description.identity[1]
+        if route is None:
+            route = _AtHome(self.number, description.box)
+            route.lead_to(connection)
+        self._route = route
+        self.send = route.send
+        self.park = route.park
         self._observers: dict[int, Any] = {}
+        connection.care(self.number)
 
     @property
     def identity(self) -> tuple[bytes, int]:
@@ -102,49 +120,18 @@ class RemoteTarget:
 
     def _end(self) -> StopReason | None:
         connection = self.connection
-        return connection.reason or connection.ends.get(self.number)
-
-    def send(
-        self,
-        method: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any] | None,
-        reply: Reply[Any] | None,
-    ) -> None:
-        """Sends a message.
-
-        Raises:
-            Whatever the encoding of the arguments raises; then nothing was sent.
-        """
-        connection = self.connection
-
-        def parts() -> dict[str, object]:
-            return {"args": args, "kwargs": kwargs}
-
-        if reply is None:
-            encoded = encode(
-                (method, args, kwargs, None), wire.pack_suffix(wire.TELL, self.number, 0), parts
-            )
-            connection.write(encoded)
-            return
-        ask = next_ask()
-        encoded = encode(
-            (method, args, kwargs, tokens_here()),
-            wire.pack_suffix(wire.ASK, self.number, ask),
-            parts,
-        )
-        end = self._end()
-        if end is not None:
-            encoded.discard()
-            reply.fail(dead_error(end))
-            return
-        connection.ask(reply, ask, encoded)
+        return connection.reason or connection.ends.get(self.number) or self._route.known_end()
 
     def stop(self) -> None:
         self.connection.command(wire.STOP, self.number)
 
     def kill(self) -> None:
         self.connection.command(wire.KILL, self.number)
+
+    def stop_linked(self, error: BaseException | None) -> None:
+        """An actor that it is linked to has failed."""
+        what = None if error is None else Failure(error)
+        self.connection.write(encode(what, wire.pack_suffix(wire.LINKED, self.number, 0)))
 
     def watch_end(self, observer: EndObserver) -> None:
         """Calls `observer.on_down(identity, reason)` once the actor has ended; any thread."""
@@ -169,3 +156,10 @@ class RemoteTarget:
 
     def __repr__(self) -> str:
         return f"<{self.description.qualname} in another process>"
+
+
+class _AtHome(Route):
+    """A route that is known, and ends with its home."""
+
+    def on_lost(self, connection: Connection) -> None:
+        self.end(connection.reason or connection.end_reason())

@@ -1,12 +1,13 @@
-"""Route: the way to an actor that was put in a worker process, and may come to be in another."""
+"""Route: the way of messages to an actor of another process."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 
+from mojo_seq import _core
 from mojo_seq.actor.remote import wire
-from mojo_seq.actor.remote.chains import next_ask, tokens_here
+from mojo_seq.actor.remote.chains import next_ask, tokens_here, tokens_of
 from mojo_seq.actor.remote.connection import dead_error
 from mojo_seq.process.object_codec import encode
 
@@ -15,20 +16,26 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mojo_seq.actor.reasons import StopReason
+    from mojo_seq.actor.remote.chains import Token
     from mojo_seq.actor.remote.connection import Connection
+    from mojo_seq.actor.remote.credits import Purse
     from mojo_seq.actor.reply import Reply
     from mojo_seq.process.object_codec import Encoded
 
 
 class Route:
-    """Sends to where the actor is. What is sent while that is not known waits, in order. Any thread.
+    """Sends to where the actor is, once that is known. What is sent before that waits, in order.
+    Any thread.
 
     Args:
-        number: the actor's, at its home.
+        there: the number of the actor at the node that it is at: its own number if that is its
+            home; if it was put in a worker process, the negative of that.
+        box: (capacity, overflow) of its mailbox, if senders have to mind it.
     """
 
-    def __init__(self, number: int) -> None:
-        self._there = -number  # the number of what is hosted at its node
+    def __init__(self, there: int, box: tuple[int, str] | None) -> None:
+        self._there = there
+        self._box = box
         self._lock = threading.RLock()
         self._connection: Connection | None = None  # written under _lock
         self._waiting: deque[tuple[Encoded, int, Reply[Any] | None]] = deque()  # _lock
@@ -42,6 +49,8 @@ class Route:
     def on_unsent(self, method: str, args: tuple[Any, ...]) -> None:
         """A tell to an actor that has ended."""
 
+    # Sending.
+
     def send(
         self,
         method: str,
@@ -49,55 +58,135 @@ class Route:
         kwargs: dict[str, Any] | None,
         reply: Reply[Any] | None,
     ) -> None:
-        """See RemoteTarget."""
+        """Sends a message. What becomes of an ask is told to its reply.
 
+        Raises:
+            Whatever the encoding of the arguments raises; then nothing was sent.
+            MailboxFullError: there is no room for a tell, and this thread must not wait for it.
+        """
+        if reply is None:
+            ask = 0
+            encoded = self._encode(wire.TELL, 0, method, args, kwargs, None)
+        else:
+            ask = next_ask()
+            encoded = self._encode(wire.ASK, ask, method, args, kwargs, tokens_here())
+        connection = self._connection
+        if connection is None:
+            connection = self._wait_for_way(encoded, ask, reply)
+            if connection is None:
+                if self._end is not None and reply is None:
+                    self.on_unsent(method, args)
+                return
+        if self._box is not None:
+            purse = connection.purse(self._there, self._box)
+            if purse.is_empty():
+                if reply is not None and purse.may_hold_back():
+                    encoded.discard()
+                    reply.hold_back(_core.make_envelope(method, args, kwargs, reply))
+                    return
+                try:
+                    paid = purse.wait(self, reply)
+                except BaseException:
+                    encoded.discard()
+                    raise
+                if not paid:
+                    encoded.discard()
+                    return
+            purse.left -= 1
+        if not self._write(connection, encoded, ask, reply):
+            self.on_unsent(method, args)
+
+    def _encode(
+        self,
+        kind: int,
+        ask: int,
+        method: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+        tokens: frozenset[Token] | None,
+    ) -> Encoded:
         def parts() -> dict[str, object]:
             return {"args": args, "kwargs": kwargs}
 
-        if reply is None:
-            kind, ask, tokens = wire.TELL, 0, None
-        else:
-            kind, ask, tokens = wire.ASK, next_ask(), tokens_here()
         suffix = wire.pack_suffix(kind, self._there, ask)
-        encoded = encode((method, args, kwargs, tokens), suffix, parts)
-        connection = self._connection
-        if connection is None:
-            with self._lock:
-                connection = self._connection
-                if connection is None and self._end is None:
-                    encoded.freeze()
-                    self._waiting.append((encoded, ask, reply))
-            if connection is None:
-                end = self._end
-                if end is None:
-                    self.find_way()
-                    return
-                encoded.discard()
-                if reply is None:
-                    self.on_unsent(method, args)
-                else:
-                    reply.fail(dead_error(end))
-                return
-        self._write(connection, encoded, ask, reply)
+        return encode((method, args, kwargs, tokens), suffix, parts)
+
+    def _wait_for_way(
+        self, encoded: Encoded, ask: int, reply: Reply[Any] | None
+    ) -> Connection | None:
+        """The way is known after all; or None, and the message is taken care of."""
+        with self._lock:
+            connection, end = self._connection, self._end
+            if connection is None and end is None:
+                encoded.freeze()
+                self._waiting.append((encoded, ask, reply))
+        if connection is not None:
+            return connection
+        if end is None:
+            self.find_way()
+            return None
+        encoded.discard()
+        if reply is not None:
+            reply.fail(dead_error(end))
+        return None
 
     def _write(
         self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
-    ) -> None:
-        if reply is None:
-            connection.write(encoded)
-            return
+    ) -> bool:
+        """False: it was a tell, and nobody is there."""
         ended = connection.ends.get(self._there)
         if ended is not None:
             encoded.discard()
+            if reply is None:
+                return False
             reply.fail(dead_error(ended))
+        elif reply is None:
+            return connection.write(encoded)
         else:
             connection.ask(reply, ask, encoded)
+        return True
+
+    def park(self, envelope: Any) -> None:
+        """An ask that was held back is awaited: it is sent when there is room."""
+        connection = self._connection
+        purse: Purse | None = None
+        if connection is not None and self._box is not None:
+            purse = connection.purse(self._there, self._box)
+        if purse is None:
+            self._send_held_back(envelope)
+        else:
+            purse.park(lambda: self._send_held_back(envelope))
+
+    def _send_held_back(self, envelope: Any) -> None:
+        reply = envelope.reply
+        if reply.done():
+            return
+        ask = next_ask()
+        try:
+            encoded = self._encode(
+                wire.ASK,
+                ask,
+                envelope.method,
+                envelope.args,
+                envelope.kwargs,
+                tokens_of(envelope.chain),
+            )
+        except Exception as error:
+            reply.fail(error)
+            return
+        connection = self._connection or self._wait_for_way(encoded, ask, reply)
+        if connection is not None:
+            self._write(connection, encoded, ask, reply)
+
+    # Where the actor is.
 
     def lead_to(self, connection: Connection) -> None:
         """The actor is there."""
         connection.routes.add(self)
         with self._lock:
             while self._waiting:
+                if self._box is not None:
+                    connection.purse(self._there, self._box).left -= 1
                 self._write(connection, *self._waiting.popleft())
             self._connection = connection
         if connection.lost:
@@ -114,6 +203,11 @@ class Route:
             encoded.discard()
             if reply is not None:
                 reply.fail(dead_error(reason))
+
+    def known_end(self) -> StopReason | None:
+        """Why it has ended, as far as the way there knows."""
+        connection = self._connection
+        return self._end or (None if connection is None else connection.ends.get(self._there))
 
     def on_lost(self, connection: Connection) -> None:
         """The process that it was in is gone."""

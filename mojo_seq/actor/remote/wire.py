@@ -23,13 +23,14 @@ CANCEL = 6  # the ask is not to be handled if there is still time
 INTRODUCE = 7  # (pipe): another client
 LOCATE = 8  # where is the actor?
 WATCH = 9  # tell when it has ended
+LINKED = 10  # (error): an actor that it is linked to has failed
 
 # From the node.
 ANSWER = 32  # the result
 FAILURE = 33  # the exception
 DOWN = 34  # (reason): the actor has ended
-CREDIT = 35  # so many messages were accepted (the number of the ask is their count)
-LOCATED = 36  # (node id, pipe or place of one)
+CREDIT = 35  # so many messages have left its mailbox (in the place of the ask)
+LOCATED = 36  # (HELLO, (node id, pipe)), or (0, why it has ended)
 
 # From the home of actors to the worker process that they are in.
 SPAWN = 64  # (class, args, kwargs, name, mailbox, supervisor)

@@ -69,6 +69,9 @@ class Puppet(Actor):
         self.handled += 1
         return value
 
+    def own_ref(self) -> ActorRef[Puppet]:
+        return self.ref
+
     def count(self) -> int:
         """How often it was told to work."""
         return self.handled

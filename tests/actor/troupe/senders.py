@@ -15,7 +15,7 @@ class Sender(Actor):
         for number in range(count):
             ref.tell(method, number)
 
-    def tell(self, ref: ActorRef[Any], method: str, *args: Any) -> str:
+    def send(self, ref: ActorRef[Any], method: str, *args: Any) -> str:
         """Returns how it went."""
         try:
             ref.tell(method, *args)
@@ -23,10 +23,10 @@ class Sender(Actor):
             return "full"
         return "sent"
 
-    async def tell_async(self, ref: ActorRef[Any], method: str, *args: Any) -> str:
-        return self.tell(ref, method, *args)
+    async def send_async(self, ref: ActorRef[Any], method: str, *args: Any) -> str:
+        return self.send(ref, method, *args)
 
-    def ask(self, ref: ActorRef[Any], method: str, *args: Any) -> Any:
+    def ask_it(self, ref: ActorRef[Any], method: str, *args: Any) -> Any:
         """Blocks for the answer."""
         return ref.ask(method, *args).result(TIMEOUT)
 
@@ -39,3 +39,10 @@ class Sender(Actor):
 
     def error_of(self, ref: ActorRef[Any], method: str, *args: Any) -> BaseException | None:
         return ref.ask(method, *args).exception(TIMEOUT)
+
+    def fill_own(self) -> None:
+        for _ in range(10):
+            self.ref.tell(Sender.idle)
+
+    def idle(self) -> None:
+        pass

@@ -1,0 +1,230 @@
+"""Routers: one name for several actors that do the same."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from mojo_seq import _core
+from mojo_seq.actor.actor_ref import ActorRef
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+    from typing import overload
+
+    from mojo_seq.actor.actor import Actor
+    from mojo_seq.actor.reply import Reply
+
+    _B = TypeVar("_B", bound=Actor)
+    _P = ParamSpec("_P")
+    _T = TypeVar("_T")
+
+A = TypeVar("A", bound="Actor")
+
+
+class Router(ABC, Generic[A]):
+    """Sends each message to one of several actors, its routees.
+
+    It is used like a ref: `router.work(x)` asks one of them and returns the Reply,
+    `router.work.tell(x)` tells it. `router.broadcast.work.tell(x)` tells all of them, and
+    `router.broadcast.work(x)` asks all and returns a list of Replies. Only methods that all
+    routees have are there. A name of the router's own hides a method of that name; `ask` and
+    `tell` take any, as those of a ref do.
+
+    Routees that have ended are passed over and removed. When all have, it goes on like a ref to the
+    last one: asks fail with ActorDeadError, tells are dead letters. A routee that is being
+    restarted stays. A router is no actor, has no mailbox and costs no message; any thread may use
+    it. Sent to another process it becomes a router to the same actors, which counts for itself.
+
+    A subclass may route in another way: see `choose`.
+
+    Args:
+        refs: the routees, at least one.
+
+    Raises:
+        ValueError: there are none.
+        TypeError: one is no ActorRef.
+    """
+
+    def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
+        self._lock = threading.Lock()
+        self._routees = _checked(refs)  # _lock; replaced, never changed
+        if not self._routees:
+            raise ValueError("a router needs at least one routee")
+        self._last = self._routees[-1]  # _lock; what is left when all have ended
+        self._methods = frozenset.intersection(*(ref._methods for ref in self._routees))
+
+    @abstractmethod
+    def choose(
+        self, routees: tuple[ActorRef[A], ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ActorRef[A]:
+        """Which of `routees` gets a message with these arguments. Any thread, many at a time.
+
+        If it has ended, it is removed and another one is asked for.
+        """
+
+    @property
+    def routees(self) -> tuple[ActorRef[A], ...]:
+        """Those that have not ended."""
+        for ref in self._routees:
+            if not ref.is_alive:
+                self.remove_routee(ref)
+        return self._routees
+
+    def add_routee(self, ref: ActorRef[A]) -> None:
+        """Adds one; harmless if it is there."""
+        (ref,) = _checked([ref])
+        with self._lock:
+            if ref not in self._routees:
+                self._routees = (*self._routees, ref)
+                self._last = ref
+                self._methods &= ref._methods
+
+    def remove_routee(self, ref: ActorRef[A]) -> None:
+        """Removes one; harmless if it is not there."""
+        with self._lock:
+            self._routees = tuple(each for each in self._routees if each != ref)
+
+    @property
+    def broadcast(self) -> Broadcast[A]:
+        """Like the router, but what it sends goes to all routees."""
+        return Broadcast(self)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def ask(
+            self: Router[_B],
+            method: Callable[Concatenate[_B, _P], Coroutine[Any, Any, _T]],
+            /,
+            *args: _P.args,
+            **kwargs: _P.kwargs,
+        ) -> Reply[_T]: ...
+        @overload
+        def ask(
+            self: Router[_B],
+            method: Callable[Concatenate[_B, _P], _T],
+            /,
+            *args: _P.args,
+            **kwargs: _P.kwargs,
+        ) -> Reply[_T]: ...
+        @overload
+        def ask(self, method: str, /, *args: Any, **kwargs: Any) -> Reply[Any]: ...
+        def ask(self, method: Any, /, *args: Any, **kwargs: Any) -> Reply[Any]: ...
+
+    else:
+
+        def ask(self, method, /, *args, **kwargs):
+            """Asks one of them, as `ActorRef.ask`."""
+            return self._ask(self._method_name(method), args, kwargs)
+
+    def tell(self, method: Callable[..., Any] | str, /, *args: Any, **kwargs: Any) -> None:
+        """Tells one of them, as `ActorRef.tell`."""
+        self._tell(self._method_name(method), args, kwargs)
+
+    def _method_name(self, method: Any) -> str:
+        name = self._last._method_name(method)
+        if name not in self._methods:
+            raise AttributeError(f"not all routees have a method {name!r}")
+        return name
+
+    def _choose(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorRef[A]:
+        while routees := self._routees:
+            ref = self.choose(routees, args, kwargs)
+            if ref.is_alive:
+                return ref
+            self._last = ref
+            self.remove_routee(ref)
+        return self._last
+
+    def _ask(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reply[Any]:
+        return _core.ask(self._choose(args, kwargs)._target, name, args, kwargs)
+
+    def _tell(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        _core.tell(self._choose(args, kwargs)._target, name, args, kwargs)
+
+    def __getattr__(self, name: str) -> RoutedMethod:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return RoutedMethod(self, self._method_name(name))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._routees or (self._last,),)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._methods})
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self.routees)}>"
+
+
+def _checked(refs: Iterable[ActorRef[A]]) -> tuple[ActorRef[A], ...]:
+    found = tuple(dict.fromkeys(refs))
+    for ref in found:
+        if not isinstance(ref, ActorRef):
+            raise TypeError(f"a routee must be an ActorRef, not {type(ref).__name__}")
+    return found
+
+
+class RoutedMethod:
+    """A method of one of the routees, whichever it will be. Calling it asks; see ActorMethod."""
+
+    __slots__ = ("_name", "_router")
+
+    def __init__(self, router: Router[Any], name: str) -> None:
+        self._router = router
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Reply[Any]:
+        return self._router._ask(self._name, args, kwargs)
+
+    def tell(self, *args: Any, **kwargs: Any) -> None:
+        """Sends it and expects no answer."""
+        self._router._tell(self._name, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"<RoutedMethod {self._name!r} of {self._router!r}>"
+
+
+class Broadcast(Generic[A]):
+    """All routees of a router at once."""
+
+    __slots__ = ("_router",)
+
+    def __init__(self, router: Router[A]) -> None:
+        self._router = router
+
+    def __getattr__(self, name: str) -> BroadcastMethod:
+        if name.startswith("_"):
+            raise AttributeError(f"Broadcast has no attribute {name!r}")
+        return BroadcastMethod(self._router, self._router._method_name(name))
+
+
+class BroadcastMethod:
+    """A method of all routees."""
+
+    __slots__ = ("_name", "_router")
+
+    def __init__(self, router: Router[Any], name: str) -> None:
+        self._router = router
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> list[Reply[Any]]:
+        """Asks all. Errors are in the replies, as ever."""
+        return [_core.ask(ref._target, self._name, args, kwargs) for ref in self._router.routees]
+
+    def tell(self, *args: Any, **kwargs: Any) -> None:
+        """Tells all.
+
+        Raises:
+            MailboxFullError: one had no room; all others were told.
+        """
+        refused = None
+        for ref in self._router.routees:
+            try:
+                _core.tell(ref._target, self._name, args, kwargs)
+            except _core.MailboxFullError as error:
+                refused = error
+        if refused is not None:
+            raise refused
