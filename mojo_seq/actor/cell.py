@@ -234,11 +234,10 @@ class LocalCell(_core.Mailbox):
     def _await_idleness(self, seconds: float, method: Callable[[], Any]) -> None:
         before = self.handled
 
-        def look() -> None:
+        def look() -> Any:
             quiet = self.handled == before
             self._await_idleness(seconds, method)
-            if quiet:
-                method()
+            return method() if quiet else None
 
         self._call_when_idle = self.call_later(seconds, look, ())
 

@@ -118,6 +118,8 @@ class Guardian:
             return
         if then is not None:
             self._then.setdefault(cell, []).append(then)
+        if cell.failure is not None and reason.kind in ("stopped", "system"):
+            reason = StopReason("failed", cell.failure)  # it failed, and is not begun again
         if cell.ending is None:
             cell.ending = cell.begin_ending(reason, graceful, False)
             cell.ending.begin()

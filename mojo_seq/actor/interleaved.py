@@ -29,6 +29,13 @@ def interleaved(method: F) -> F:
 
 
 def is_interleaved(actor_class: type, method: object) -> bool:
-    """Whether a message that calls this lets others run."""
-    function = getattr(actor_class, method, None) if isinstance(method, str) else method
-    return getattr(function, _MARK, False)
+    """Whether a message or a callback lets others run.
+
+    Args:
+        method: a name, or a callback: that of a timer, a watch or a monitor, which has in its
+            `wrapped` what is really called.
+    """
+    if isinstance(method, str):
+        return getattr(getattr(actor_class, method, None), _MARK, False)
+    owner = getattr(method, "__self__", None)
+    return getattr(getattr(owner, "wrapped", method), _MARK, False)

@@ -36,20 +36,19 @@ class Upward(Protocol):
 class Monitor:
     """Tells an actor of another one's end."""
 
-    __slots__ = ("_cell", "_method", "ref")
+    __slots__ = ("_cell", "ref", "wrapped")
 
     def __init__(self, cell: LocalCell, ref: ActorRef[Any], method: Callable[[Down], Any]) -> None:
         self._cell = cell
         self.ref = ref
-        self._method = method
+        self.wrapped = method
 
     def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
         """Any thread."""
         self._cell.call_urgently(self._call, reason)
 
-    def _call(self, reason: StopReason) -> None:
-        if self._forget():
-            self._method(Down(self.ref, reason))
+    def _call(self, reason: StopReason) -> Any:
+        return self.wrapped(Down(self.ref, reason)) if self._forget() else None
 
     def cancel(self) -> None:
         """On the actor's sequence."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from mojo_seq.watch import ArmingPolicy, SimpleWatcher
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class ActorWatch:
     """A handle that an actor watches. To be used on the actor's sequence."""
 
-    __slots__ = ("_cell", "_method", "_watcher")
+    __slots__ = ("_cell", "_watcher", "wrapped")
 
     def __init__(
         self,
@@ -27,7 +28,7 @@ class ActorWatch:
         method: Callable[[Result, SignalsState], Any],
     ) -> None:
         self._cell = cell
-        self._method = method
+        self.wrapped = method
         # Not automatic: armed again only when the method has really been called, which may have
         # to wait for an async method.
         self._watcher = SimpleWatcher(ArmingPolicy.MANUAL, cell.runner)
@@ -49,28 +50,42 @@ class ActorWatch:
     def _notify(self, result: Result, state: SignalsState) -> None:
         self._cell.call_in_turn(self._call, result, state)
 
-    def _call(self, result: Result, state: SignalsState) -> None:
+    def _call(self, result: Result, state: SignalsState) -> Any:
         if not self._cell.has_source(self):
-            return  # cancelled while an async method was under way
+            return None  # cancelled while an async method was under way
+        called = None
         try:
-            self._method(result, state)
+            called = self.wrapped(result, state)
         finally:
-            if self._watcher.is_watching:
-                self._watcher.arm_or_notify()
-            else:
-                self._cell.forget_source(self)
+            if not isinstance(called, CoroutineType):
+                self._watch_on()
+        if isinstance(called, CoroutineType):
+            return self._call_async(called)
+        return None
+
+    async def _call_async(self, called: CoroutineType[Any, Any, Any]) -> None:
+        try:
+            await called
+        finally:
+            self._watch_on()
+
+    def _watch_on(self) -> None:
+        if self._watcher.is_watching:
+            self._watcher.arm_or_notify()
+        else:
+            self._cell.forget_source(self)
 
 
 class ActorTimer:
     """A call that an actor has put off. To be used on the actor's sequence."""
 
-    __slots__ = ("_args", "_cell", "_handle", "_method")
+    __slots__ = ("_args", "_cell", "_handle", "wrapped")
 
     def __init__(
         self, cell: LocalCell, delay: float, method: Callable[..., Any], args: tuple[Any, ...]
     ) -> None:
         self._cell = cell
-        self._method = method
+        self.wrapped = method
         self._args = args
         self._handle: TaskHandle = cell.runner.post_delayed_task(delay, self._fire)
 
@@ -90,6 +105,7 @@ class ActorTimer:
     def _fire(self) -> None:
         self._cell.call_in_turn(self._call)
 
-    def _call(self) -> None:
+    def _call(self) -> Any:
         if self._cell.forget_source(self):
-            self._method(*self._args)
+            return self.wrapped(*self._args)
+        return None

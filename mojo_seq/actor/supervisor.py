@@ -73,7 +73,7 @@ class RestartRecord:
             failures.popleft()
         if len(failures) > self.supervisor.max_restarts:
             return None
-        return min(self.supervisor.backoff * 2.0 ** (len(failures) - 1), _MOST_BACKOFF)
+        return min(self.supervisor.backoff * 2.0 ** min(len(failures) - 1, 64), _MOST_BACKOFF)
 
     def affected(self, failed: C, children: Sequence[C]) -> list[C]:
         """Which of the children (in the order of spawning) are restarted."""

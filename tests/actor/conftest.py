@@ -112,6 +112,23 @@ def placement(request: pytest.FixtureRequest, workers: Any, settled: None) -> It
         yield place
 
 
+@pytest.fixture(params=list(PLACEMENTS)[:4])
+def here(request: pytest.FixtureRequest, settled: None) -> Iterator[Place]:
+    """Every kind of place in this process, for what cannot leave it."""
+    with PLACEMENTS[request.param]() as place:
+        yield place
+
+
+@pytest.fixture
+def spawn_here(system: ActorSystem, here: Place) -> Spawn:
+    """Spawns an actor at one of them."""
+
+    def make(actor_class: type[Actor], /, *args: Any, **options: Any) -> ActorRef[Any]:
+        return system.spawn(actor_class, *args, **{"on": here(), **options})
+
+    return make
+
+
 @pytest.fixture
 def in_process(request: pytest.FixtureRequest) -> bool:
     """Whether the test's actors live in other processes."""
@@ -129,8 +146,9 @@ def system(
     request: pytest.FixtureRequest, letters: list[DeadLetter], settled: None
 ) -> Iterator[ActorSystem]:
     """A system with four threads; it ends before the places of its actors do."""
-    if "placement" in request.fixturenames:
-        request.getfixturevalue("placement")
+    for name in ("placement", "here"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
     with ActorSystem(max_workers=4) as made:
         made.on_dead_letter = letters.append
         yield made

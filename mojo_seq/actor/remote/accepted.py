@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mojo_seq import _core
 from mojo_seq.actor.remote import wire
+from mojo_seq.actor.remote.connection import dead_error
 from mojo_seq.actor.remote.hosted_reply import HostedReply
 from mojo_seq.actor.remote.pipe_reader import PipeReader, logger
 from mojo_seq.process.object_codec import decode_payload, encode, take_payload
@@ -92,7 +93,7 @@ class Accepted(PipeReader):
             if number not in self._known:
                 self._watch_end(number)
             if reply is not None:
-                reply.fail(_core.ActorDeadError("the actor has ended"))
+                reply.fail(dead_error(self.node.reason_of(number), f"actor {abs(number)}"))
             return
         if number not in self._known:
             self._watch_end(number)

@@ -276,7 +276,7 @@ class Connection(PipeReader):
             except KeyError:
                 break
             reply.waiter = None
-            reply.fail(dead_error(reason))
+            reply.fail(dead_error(reason, reply.target))
         while self._located:
             try:
                 _, tell = self._located.popitem()
@@ -293,11 +293,10 @@ def _never() -> bool:
     return False
 
 
-def dead_error(reason: StopReason | None) -> _core.ActorDeadError:
+def dead_error(reason: StopReason, who: object) -> _core.ActorDeadError:
     """What an ask is told whose actor has ended."""
-    error = None if reason is None else reason.error
-    if isinstance(error, _core.ActorDeadError):
-        return _core.ActorDeadError(*error.args)
-    made = _core.ActorDeadError("the actor has ended")
-    made.__cause__ = error
+    if isinstance(reason.error, _core.ActorDeadError):
+        return _core.ActorDeadError(f"{who} has ended: {reason.error}")
+    made = _core.ActorDeadError(f"{who} has ended: {reason.kind}")
+    made.__cause__ = reason.error
     return made

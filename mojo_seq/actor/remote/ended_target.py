@@ -44,7 +44,7 @@ class EndedTarget:
         reply: Reply[Any] | None,
     ) -> None:
         if reply is not None:
-            reply.fail(dead_error(self._reason))
+            reply.fail(dead_error(self._reason, self.description))
 
     def park(self, envelope: Any) -> None:
         """Nothing is ever held back."""

@@ -60,7 +60,7 @@ class PlacedCell(Route):
         supervisor: Supervisor | None,
     ) -> None:
         self.box = mailbox.capacity, mailbox.overflow
-        super().__init__(-number, box_of(self))
+        super().__init__(-number, box_of(self), "")
         self.system = system
         self.guardian: Guardian = system.guardian
         self.parent = parent

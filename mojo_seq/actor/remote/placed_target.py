@@ -30,7 +30,7 @@ class _Found(Route):
     """A route that its home knows."""
 
     def __init__(self, home: Connection, description: Description) -> None:
-        super().__init__(-description.identity[1], description.box)
+        super().__init__(-description.identity[1], description.box, str(description))
         self._home = home
         self._number = description.identity[1]
         self._asking = False  # _lock

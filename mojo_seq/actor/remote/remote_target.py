@@ -54,6 +54,10 @@ class Description:
             self._class = self._find_class()
         return self._class
 
+    def __str__(self) -> str:
+        name = repr(self.name) if self.name is not None else str(self.identity[1])
+        return f"<actor {self.qualname.rpartition('.')[2]} {name} of another process>"
+
     def _find_class(self) -> type[Actor]:
         from mojo_seq.actor.actor import Actor
 
@@ -92,7 +96,7 @@ class RemoteTarget:
         self.connection = connection  # to its home
         self.number = description.identity[1]
         if route is None:
-            route = _AtHome(self.number, description.box)
+            route = _AtHome(self.number, description.box, str(description))
             route.lead_to(connection)
         self._route = route
         self.send = route.send
@@ -155,7 +159,7 @@ class RemoteTarget:
         return self.connection.introduce()
 
     def __repr__(self) -> str:
-        return f"<{self.description.qualname} in another process>"
+        return str(self.description)
 
 
 class _AtHome(Route):

@@ -31,15 +31,20 @@ class Route:
         there: the number of the actor at the node that it is at: its own number if that is its
             home; if it was put in a worker process, the negative of that.
         box: (capacity, overflow) of its mailbox, if senders have to mind it.
+        who: what errors call the actor.
     """
 
-    def __init__(self, there: int, box: tuple[int, str] | None) -> None:
+    def __init__(self, there: int, box: tuple[int, str] | None, who: str) -> None:
         self._there = there
+        self._who = who
         self._box = box
         self._lock = threading.RLock()
         self._connection: Connection | None = None  # written under _lock
         self._waiting: deque[tuple[Encoded, int, Reply[Any] | None]] = deque()  # _lock
         self._end: StopReason | None = None  # _lock
+
+    def __repr__(self) -> str:
+        return self._who
 
     def find_way(self) -> None:
         """Called without a lock when there is something to send and the way is not known. Then
@@ -127,7 +132,7 @@ class Route:
             return None
         encoded.discard()
         if reply is not None:
-            reply.fail(dead_error(end))
+            reply.fail(dead_error(end, self))
         return None
 
     def _write(
@@ -139,7 +144,7 @@ class Route:
             encoded.discard()
             if reply is None:
                 return False
-            reply.fail(dead_error(ended))
+            reply.fail(dead_error(ended, self))
         elif reply is None:
             return connection.write(encoded)
         else:
@@ -202,7 +207,7 @@ class Route:
         for encoded, _, reply in waiting:
             encoded.discard()
             if reply is not None:
-                reply.fail(dead_error(reason))
+                reply.fail(dead_error(reason, self))
 
     def known_end(self) -> StopReason | None:
         """Why it has ended, as far as the way there knows."""

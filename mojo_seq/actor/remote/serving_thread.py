@@ -59,6 +59,8 @@ class ServingThread:
         """Serves one more pipe."""
         with self._lock:
             self._accepted.append(accepted)
+            if not self._resting:
+                accepted.watch()  # it may not be back for long
         self._ring()
 
     def remove(self, accepted: Accepted) -> None:
