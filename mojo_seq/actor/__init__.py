@@ -10,7 +10,7 @@ from mojo_seq.actor.actor import Actor
 from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.actor_system import ActorSystem
 from mojo_seq.actor.hash_router import HashRouter
-from mojo_seq.actor.interleaved import interleaved
+from mojo_seq.actor.interleaving import interleaved
 from mojo_seq.actor.least_busy_router import LeastBusyRouter
 from mojo_seq.actor.mailbox import Mailbox
 from mojo_seq.actor.reasons import DeadLetter, Down, StopReason

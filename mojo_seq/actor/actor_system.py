@@ -249,8 +249,9 @@ class ActorSystem(Reports):
         """For the guardian: it has ended."""
         with self.lock:
             self._cells.pop(cell.number, None)
-            if cell.name is not None and self._names.get(cell.name) is cell:
-                del self._names[cell.name]
+            name = cell.name
+            if name is not None and self._names.get(name) is cell:
+                del self._names[name]
 
     # Topics.
 

@@ -9,7 +9,7 @@ from mojo_seq import _core
 from mojo_seq.actor.actor import Actor, methods_of
 from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.ending import Ending
-from mojo_seq.actor.interleaved import is_interleaved
+from mojo_seq.actor.interleaving import is_interleaved
 from mojo_seq.actor.observers import LinkObserver, Monitor
 from mojo_seq.actor.reasons import DeadLetter, StopReason
 from mojo_seq.actor.sources import ActorTimer, ActorWatch

@@ -118,9 +118,9 @@ class Guardian:
             return
         if then is not None:
             self._then.setdefault(cell, []).append(then)
-        if cell.failure is not None and reason.kind in ("stopped", "system"):
-            reason = StopReason("failed", cell.failure)  # it failed, and is not begun again
         if cell.ending is None:
+            if cell.failure is not None and reason.kind in ("stopped", "system"):
+                reason = StopReason("failed", cell.failure)  # and it is not begun again
             cell.ending = cell.begin_ending(reason, graceful, False)
             cell.ending.begin()
         elif not graceful:
@@ -143,7 +143,8 @@ class Guardian:
             cell.ending.halted()
         elif cell.end_reason is None:
             self.end(cell, StopReason("stopped"))  # stopped while the news is on its way
-            cell.ending.halted()
+            ending: Any = cell.ending
+            ending.halted()
 
     def finished(self, cell: Any) -> None:
         """Its sequence says so."""
