@@ -98,7 +98,9 @@ cdef class ActorTask:
         global steps_on_stack
         cdef Mailbox mailbox = self._mailbox
         cdef PyObject* outer = SetCurrentMailbox(<PyObject*>mailbox)
+        cdef PyObject* outer_runner = SetCurrentRunner(<PyObject*>mailbox.runner)
         cdef ActorTask outer_task = mailbox._stepping
+        cdef Envelope outer_envelope = mailbox._current
         cdef object outer_loop = None
         cdef object yielded = None
         cdef object outcome = None
@@ -113,6 +115,10 @@ cdef class ActorTask:
             set_running_loop(self._loop)
         steps_on_stack += 1
         mailbox._stepping = self
+        mailbox._current = self._envelope
+        mailbox.thread = PyThread_get_thread_ident()
+        if mailbox.timed:
+            mailbox.began = Now()
         enter_task(self._loop, self)
         try:
             PyContext_Enter(self._context)
@@ -135,6 +141,10 @@ cdef class ActorTask:
             leave_task(self._loop, self)
             steps_on_stack -= 1
             mailbox._stepping = outer_task
+            mailbox._current = outer_envelope
+            if outer_envelope is None:
+                mailbox.began = 0
+            SetCurrentRunner(outer_runner)
             if outer_loop is not self._loop:
                 set_running_loop(outer_loop)
             SetCurrentMailbox(outer)
@@ -206,8 +216,9 @@ cdef class ActorTask:
                 mailbox.answer(envelope, outcome)
             elif isinstance(raised, AsyncCancelledError):
                 if envelope.reply is not None:
-                    envelope.reply._complete(mailbox._dead_error() if mailbox.closed
-                                             or mailbox.suspended else raised, True)
+                    envelope.reply._complete(
+                        mailbox._dead_error() if mailbox.closed or mailbox.suspended
+                        else new_future_cancelled_error(), True)
             else:
                 mailbox.failed(raised, envelope)
         finally:
@@ -220,6 +231,12 @@ cdef class ActorTask:
             if not isinstance(raised, AsyncCancelledError):
                 raise raised
         return 0
+
+
+cdef object new_future_cancelled_error():
+    """asyncio's own would cancel whoever awaits the reply."""
+    from concurrent.futures import CancelledError as FutureCancelledError
+    return FutureCancelledError("the actor's method was cancelled")
 
 
 cdef int start_task(Mailbox mailbox, object coroutine, Envelope envelope) except -1:

@@ -50,6 +50,8 @@ cdef Time to_deadline_from(object timeout, Time now) except? -1:
     if timeout is None:
         return kNever
     if not isinstance(timeout, (int, float)):
+        if isinstance(timeout, (str, bytes, bytearray)):  # which float() would read
+            raise TypeError(f"timeout must be seconds or None, not {type(timeout).__name__}")
         try:
             timeout = float(timeout)
         except (TypeError, ValueError):

@@ -119,11 +119,12 @@ cdef bint on_sequence_or_loop() except -1:
     """Whether this thread must not wait for room: others' tasks would wait behind it."""
     if MustNotWait() or GetCurrentRunner() is not NULL or GetCurrentMailbox() is not NULL:
         return True
-    asyncio = sys_modules.get("asyncio")
-    if asyncio is not None and asyncio._get_running_loop() is not None:
+    # Another thread may just be importing them.
+    find_loop = getattr(sys_modules.get("asyncio.events"), "_get_running_loop", None)
+    if find_loop is not None and find_loop() is not None:
         return True
-    trio = sys_modules.get("trio")
-    return trio is not None and trio.lowlevel.in_trio_run()
+    in_trio_run = getattr(getattr(sys_modules.get("trio"), "lowlevel", None), "in_trio_run", None)
+    return in_trio_run is not None and in_trio_run()
 
 
 def may_wait_here():
@@ -177,6 +178,10 @@ cdef class Mailbox:
     cdef readonly int64_t began         # monotonic ns; 0: nothing is being handled; sequence
     cdef readonly uint64_t thread       # where; sequence
     cdef readonly uint64_t handled      # messages so far; sequence
+    # Of the layer above, which says who owns them. Here, so that they are None without being set:
+    # actors are made by the hundred thousand.
+    cdef public object parent, children, supervisor, record, upward
+    cdef public object ending, failure, end_reason, observers, monitors
     cdef object __weakref__
 
     def __init__(self, runner, capacity, overflow):
@@ -396,6 +401,7 @@ cdef class Mailbox:
             return
         envelope.method = function
         envelope.args = args
+        take_context(envelope)
         if self._urgent is None:
             self._urgent = []
         self._urgent.append(envelope)
@@ -631,6 +637,7 @@ cdef class Mailbox:
         cdef Envelope envelope = Envelope.__new__(Envelope)
         envelope.method = function
         envelope.args = args
+        take_context(envelope)
         self._handle(envelope)
 
     def current_method(self):
@@ -717,6 +724,10 @@ cdef class Mailbox:
         self.closed = True
         if self._current is not None and self._current.reply is not None:
             self._current.reply._complete(self._dead_error(), True)
+        for task in list(self._tasks or ()):
+            envelope = (<ActorTask>task)._envelope
+            if envelope.reply is not None:
+                envelope.reply._complete(self._dead_error(), True)
         left = self._queue[self._head:]
         self._queue = []
         self._head = 0

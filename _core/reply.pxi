@@ -258,11 +258,26 @@ cdef class ReplyBase:
         if self._reply_state >= FINISHED:
             return 0
         if runner is NULL:
+            self._check_loop()
             in_time = self._sleep(deadline)
         else:
             in_time = self._block_sequence(deadline, <object>runner, mailbox)
         if not in_time:
             raise DeadlineExceededError("the answer did not come in time")
+        return 0
+
+    cdef int _check_loop(self) except -1:
+        """A coroutine that blocks its loop cannot wait for an actor on that loop."""
+        cdef Mailbox mailbox
+        if running_loop is None or not isinstance(self.target, Mailbox):
+            return 0
+        mailbox = self.target
+        if isinstance(mailbox._sequence, FdSequence):
+            loop = running_loop()
+            if loop is not None and getattr(mailbox.runner, "_loop", None) is loop:
+                ref = getattr(mailbox, "ref", None)
+                raise AskCycleError(f"{mailbox!r} runs on the event loop that would be blocked",
+                                    (ref,))
         return 0
 
     cdef bint _block_sequence(self, Time deadline, object runner, Mailbox mailbox) except -1:
@@ -403,10 +418,10 @@ cdef object begin_await(ReplyBase reply):
         else:
             awaiter._yields_turn = True
         return awaiter
-    trio = sys_modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
+    trio = getattr(sys_modules.get("trio"), "lowlevel", None)
+    if trio is not None and trio.in_trio_task():
         return await_in_trio(reply).__await__()
-    if running_loop is None:
+    if set_running_loop is None:
         import_asyncio()
     loop = running_loop()
     if loop is None:

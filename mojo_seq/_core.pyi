@@ -706,6 +706,16 @@ class Mailbox:
     tells_tasks: bool
     loop: Any
     on_taken: Callable[[], object] | None
+    parent: Any
+    children: Any
+    supervisor: Any
+    record: Any
+    upward: Any
+    ending: Any
+    failure: Any
+    end_reason: Any
+    observers: Any
+    monitors: Any
     def __init__(self, runner: Any, capacity: int, overflow: int) -> None: ...
     @property
     def runner(self) -> Any: ...

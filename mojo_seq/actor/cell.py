@@ -43,22 +43,24 @@ class LocalCell(_core.Mailbox):
         "_sources",  # sequence: watches and timers
         "actor_class",
         "args",
-        "children",  # guardian, but for additions: by number, in the order of spawning
-        "end_reason",
-        "ending",  # guardian: what is under way to end or restart it
-        "failure",  # guardian: the error of a failure that waits for a restart
         "guardian",
         "kwargs",
-        "monitors",  # sequence: the ends of others that it wants to be told
         "name",
         "number",
-        "observers",
-        "parent",
-        "record",  # guardian: recent failures of its children
-        "supervisor",
         "system",
-        "upward",  # who decides about it in another process, or None
     )
+
+    # In the core, where they begin as None:
+    parent: LocalCell | None
+    upward: Upward | None  # who decides about it in another process
+    supervisor: Supervisor | None
+    children: dict[int, Any] | None  # guardian, but for additions: by number, in order
+    record: RestartRecord | None  # guardian: recent failures of its children
+    ending: Any  # guardian: what is under way to end or restart it
+    failure: BaseException | None  # guardian: the error of a failure, until it begins again
+    observers: list[EndObserver] | None
+    end_reason: StopReason | None
+    monitors: list[Monitor] | None  # sequence: the ends of others that it wants to be told
 
     def __init__(
         self,
@@ -85,13 +87,6 @@ class LocalCell(_core.Mailbox):
         self.name = name
         self.supervisor = supervisor if supervisor is not None else actor_class.supervisor
         self.upward = upward
-        self.children: dict[int, Any] | None = None
-        self.record: RestartRecord | None = None
-        self.ending: Any = None
-        self.failure: BaseException | None = None
-        self.observers: list[EndObserver] | None = None
-        self.end_reason: StopReason | None = None
-        self.monitors: list[Monitor] | None = None
         self._sources: set[ActorWatch | ActorTimer] | None = None
         self._finishing = False
         self._call_when_idle: ActorTimer | None = None

@@ -62,8 +62,8 @@ class Reports:
         if callback is None:
             ref, method, _args, seconds, thread, stack = report
             logger.warning(
-                "%r has been in %s() for %.1f s, on thread %s:\n%s",
-                *(ref, method, seconds, thread, stack),
+                "%s has been in %s() for %.2f s, on thread %s:\n%s",
+                *(repr(ref), method, seconds, thread, stack),  # as it is now
             )
             return
         try:

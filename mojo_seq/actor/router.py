@@ -53,7 +53,7 @@ class Router(ABC, Generic[A]):
         if not self._routees:
             raise ValueError("a router needs at least one routee")
         self._last = self._routees[-1]  # _lock; what is left when all have ended
-        self._methods = frozenset.intersection(*(ref._methods for ref in self._routees))
+        self._methods = _common(self._routees)  # _lock
 
     @abstractmethod
     def choose(
@@ -79,12 +79,15 @@ class Router(ABC, Generic[A]):
             if ref not in self._routees:
                 self._routees = (*self._routees, ref)
                 self._last = ref
-                self._methods &= ref._methods
+                self._methods = _common(self._routees)
 
     def remove_routee(self, ref: ActorRef[A]) -> None:
         """Removes one; harmless if it is not there."""
         with self._lock:
-            self._routees = tuple(each for each in self._routees if each != ref)
+            left = tuple(each for each in self._routees if each != ref)
+            if left:
+                self._methods = _common(left)
+            self._routees = left
 
     @property
     def broadcast(self) -> Broadcast[A]:
@@ -124,10 +127,11 @@ class Router(ABC, Generic[A]):
         self._tell(self._method_name(method), args, kwargs)
 
     def _method_name(self, method: Any) -> str:
-        name = self._last._method_name(method)
+        name = method if isinstance(method, str) else getattr(method, "__name__", None)
         if name not in self._methods:
-            raise AttributeError(f"not all routees have a method {name!r}")
-        return name
+            for ref in self._routees or (self._last,):
+                ref._method_name(method)  # raises for the one that does not have it
+        return str(name)
 
     def _choose(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorRef[A]:
         while routees := self._routees:
@@ -165,6 +169,11 @@ def _checked(refs: Iterable[ActorRef[A]]) -> tuple[ActorRef[A], ...]:
         if not isinstance(ref, ActorRef):
             raise TypeError(f"a routee must be an ActorRef, not {type(ref).__name__}")
     return found
+
+
+def _common(refs: tuple[ActorRef[Any], ...]) -> frozenset[str]:
+    """The methods that all have."""
+    return frozenset.intersection(*(ref._methods for ref in refs))
 
 
 class RoutedMethod:

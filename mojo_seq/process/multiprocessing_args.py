@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def reduce_handle(handle: _core.Handle) -> Any:
-    """What pickle makes of a handle: something to be sent while an object is encoded in this thread,
-    an argument while a process is started in it; else nothing, which the core says in its own
-    words."""
+    """What pickle makes of a handle: something beside it while an object is encoded in this
+    thread, an argument while a process is started in it; else nothing, which the core says in its
+    own words."""
     if encoding.here.encoder is not None:
         return encoding.reduce_handle(handle)
     context = sys.modules.get("multiprocessing.context")

@@ -71,6 +71,11 @@ class Encoded:
         """It will not be written; handles in the object stay where they are."""
         self._encoder.discard()
 
+    def abandon(self) -> None:
+        """It will not be written, and nobody else has the handles in the object."""
+        for each in self.handles:
+            each.close()
+
     def _lay_out(self) -> bytearray | _core.Message:
         sizes = [each.nbytes for each in self._encoder.buffers]
         start = _HEADER.size + _SIZE.size * len(sizes)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 class RemoteTraceback(Exception):
-    """The cause of an exception that came from another process: its traceback there, as text."""
+    """The cause of an exception that came from another process, or of its first cause there: its
+    traceback, as text."""
 
     def __str__(self) -> str:
         return f'\n"""\n{self.args[0]}"""'
@@ -54,7 +55,9 @@ class Failure:
             pickled = pickle.dumps(error, 5)
         except Exception:
             pickled = None
-        return load_failure, (pickled, kind, _text_of(error), text)
+        cause = error.__cause__
+        inner = None if cause is None or isinstance(cause, RemoteTraceback) else Failure(cause)
+        return load_failure, (pickled, kind, _text_of(error), text, inner)
 
 
 def _text_of(error: BaseException) -> str:
@@ -64,7 +67,9 @@ def _text_of(error: BaseException) -> str:
         return f"<its text cannot be had: {type(another).__name__}>"
 
 
-def load_failure(pickled: bytes | None, kind: str, message: str, text: str) -> BaseException:
+def load_failure(
+    pickled: bytes | None, kind: str, message: str, text: str, cause: BaseException | None
+) -> BaseException:
     """What is pickled in the place of an exception."""
     error: BaseException | None = None
     if pickled is not None:
@@ -74,5 +79,5 @@ def load_failure(pickled: bytes | None, kind: str, message: str, text: str) -> B
             error = None
     if not isinstance(error, BaseException):
         error = RemoteError(message, kind)
-    error.__cause__ = RemoteTraceback(text)
+    error.__cause__ = RemoteTraceback(text) if cause is None else cause
     return error

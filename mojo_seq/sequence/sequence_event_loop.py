@@ -67,6 +67,7 @@ class SequenceEventLoop(ThreadlessEventLoop):
         self._runner = runner
         self._process = os.getpid()
         self._queued = False  # a turn is queued on the sequence, or under way
+        self._closing_thread: int | None = None
         self._turns_to_arm = 0  # turns until the selector is armed, for at most two; 0: it is
         self._tasks: list[weakref.ref[asyncio.Task[Any]]] = []  # also some that are done
         self._most_tasks = 64
@@ -86,6 +87,7 @@ class SequenceEventLoop(ThreadlessEventLoop):
         """
         handle: asyncio.Handle
         if self._closed or self._debug:
+            self._check_closed()
             self._check_thread()
             handle = self._checked_handle("call_soon", callback, args, context)
         else:
@@ -124,7 +126,8 @@ class SequenceEventLoop(ThreadlessEventLoop):
 
     def _check_thread(self) -> None:
         """In debug mode. asyncio's own only knows about a running loop."""
-        here = self._thread_id == get_ident() or self._runner.runs_tasks_in_current_sequence()
+        here = get_ident() in (self._thread_id, self._closing_thread)
+        here = here or self._runner.runs_tasks_in_current_sequence()
         if self._debug and not here:
             raise RuntimeError(
                 "Non-thread-safe operation invoked on an event loop from outside its sequence"
@@ -309,6 +312,7 @@ class SequenceEventLoop(ThreadlessEventLoop):
         if self._closed:
             return
         self._queued = True  # nothing is posted any more
+        self._closing_thread = get_ident()
         try:
             if os.getpid() == self._process:
                 end_everything(self)

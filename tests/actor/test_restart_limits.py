@@ -60,8 +60,8 @@ def test_escalation_restarts_the_parent(spawn: Spawn, journal: Journal) -> None:
     old = family.child(0).result(TIMEOUT)
     assert len(journal.take(8)) == 8
     old.fail.tell()
-    new = family.child(0).result(TIMEOUT)
     entries = journal.take(9)
+    new = family.child(0).result(TIMEOUT)
     assert [entry for entry in entries if entry[1] in ("stopped", "failed")] == [
         ("b", "stopped"),
         ("a", "failed"),

@@ -272,10 +272,10 @@ def test_another_loop_may_be_running_on_the_thread() -> None:
         return asyncio.get_running_loop() is loop
 
     async def outer() -> bool:
-        task = loop.create_task(inner())
+        future = asyncio.run_coroutine_threadsafe(inner(), loop)
         own.run_until_idle()
         assert asyncio.get_running_loop() is not loop
-        return task.result()
+        return future.result(0)
 
     assert asyncio.run(outer())
     loop.close()

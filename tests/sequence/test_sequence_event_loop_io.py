@@ -6,6 +6,7 @@ import asyncio
 import os
 import selectors
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Coroutine
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from mojo_seq import ThreadPool
+from mojo_seq import RunLoop, ThreadPool
 from mojo_seq.sequence.sequence_event_loop import SequenceEventLoop
 
 TIMEOUT = 30.0
@@ -278,3 +279,56 @@ def test_a_forked_child_disturbs_nothing(pool: ThreadPool) -> None:
         assert receiving.result(TIMEOUT) == b"x"
         assert isinstance(loop._selector, selectors.BaseSelector)
         runner.submit(loop.close).result(TIMEOUT)
+
+
+def test_a_forked_child_has_threads_of_its_own(pool: ThreadPool) -> None:
+    runner = pool.create_sequenced_task_runner()
+    loop = SequenceEventLoop(runner)
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+
+    async def use(loop: SequenceEventLoop) -> str:
+        await loop.sock_sendall(theirs, b"x")
+        assert await loop.sock_recv(ours, 1) == b"x"
+        return await asyncio.to_thread(str, 5)
+
+    def use_in_child() -> None:
+        own = RunLoop()
+        loop = SequenceEventLoop(own.task_runner)
+        task = own.task_runner.submit(loop.create_task, use(loop))
+        own.task_runner.post_task(lambda: task.result().add_done_callback(lambda _: own.quit()))
+        own.run()
+        assert task.result().result() == "5"
+        loop.close()
+
+    with ours, theirs:
+        assert run(loop, use(loop)) == "5"
+        child = os.fork()
+        if child == 0:
+            try:
+                use_in_child()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert run(loop, use(loop)) == "5"
+        runner.submit(loop.close).result(TIMEOUT)
+
+
+def test_at_the_interpreters_exit_nothing_is_in_the_way() -> None:
+    script = """
+import asyncio, socket
+from mojo_seq import ThreadPool
+from mojo_seq.sequence.sequence_event_loop import SequenceEventLoop
+
+pool = ThreadPool()
+loop = SequenceEventLoop(pool.create_sequenced_task_runner())
+ours, theirs = socket.socketpair()
+ours.setblocking(False)
+loop.call_soon_threadsafe(loop.add_reader, ours, print)
+print(asyncio.run_coroutine_threadsafe(asyncio.to_thread(str, "used"), loop).result(20))
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "used\n", "")

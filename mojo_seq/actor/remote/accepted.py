@@ -50,6 +50,10 @@ class Accepted(PipeReader):
             cell = self.node.find(number)
             if cell is not None:
                 cell.stop() if kind == wire.STOP else cell.kill()
+        elif kind == wire.EXTEND:
+            asked = self._asks.get(ask)
+            if asked is not None:
+                asked.extend(decode_payload(payload, handles))
         elif kind == wire.LINKED:
             cell = self.node.find(number)
             if cell is not None:
@@ -79,32 +83,38 @@ class Accepted(PipeReader):
     def _call(
         self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
     ) -> None:
-        reply: HostedReply | None = None
-        if kind == wire.ASK:
-            reply = HostedReply(self, ask)
-            reply.token = (self.client, ask)
+        cell = self.node.find(number)
+        reply = HostedReply(self, ask, cell) if kind == wire.ASK else None
         try:
-            method, args, kwargs, chain = decode_payload(payload, handles)
+            method, args, kwargs, path = decode_payload(payload, handles)
         except Exception as error:
             self._refuse(number, reply, error)
             return
-        cell = self.node.find(number)
+        if number not in self._known:
+            self._watch_end(number)
         if cell is None:
-            if number not in self._known:
-                self._watch_end(number)
             if reply is not None:
                 reply.fail(dead_error(self.node.reason_of(number), f"actor {abs(number)}"))
             return
-        if number not in self._known:
-            self._watch_end(number)
+        chain = None
         if reply is not None:
             self._asks[ask] = reply
+            if path is not None:
+                reply.path = path
+                chain = frozenset(path)
         book = self.node.credit_book(number, cell)
         if book is not None:
             book.note(self)
         cell.receive(method, args, kwargs, reply, chain)
+        if reply is not None and not reply.done():
+            reply.extend(None)
         if book is not None and reply is not None and reply.done():
             book.on_taken()  # perhaps it was refused, and never was in the mailbox
+
+    def asks_to(self, cell: Any) -> list[HostedReply]:
+        """Those of the client's asks that have not been answered, or begun to be."""
+        asks = list(self._asks.values())
+        return [each for each in asks if each.target is cell and not each.running()]
 
     def give_credit(self, number: int, count: int) -> None:
         """So many messages have left a mailbox; on any thread."""
@@ -124,11 +134,11 @@ class Accepted(PipeReader):
 
     def _locate(self, number: int, ask: int) -> None:
         cell = self.node.find(number)
-        locate = getattr(cell, "locate", None)
-        if locate is None:
-            self.send_object(None, wire.LOCATED, number, ask)
+        if cell is None:
+            end = portable(self.node.reason_of(number))
+            self.send_object((0, end), wire.LOCATED, number, ask)
         else:
-            locate(lambda place: self.send_object(place, wire.LOCATED, number, ask))
+            cell.locate(lambda place: self.send_object(place, wire.LOCATED, number, ask))
 
     # What the client is told.
 
@@ -138,7 +148,9 @@ class Accepted(PipeReader):
         if self.lost or reply.cancelled():
             return
         error = reply.exception()
-        if error is None:
+        if isinstance(error, _core.AskCycleError):
+            error = reply.complete_cycle(error)
+        elif error is None:
             try:
                 self.send_object(reply.result(), wire.ANSWER, 0, ask)
                 return
@@ -153,7 +165,7 @@ class Accepted(PipeReader):
         try:
             encoded.write_to(self.pipe)
         except (_core.PeerClosedError, _core.InvalidArgumentError):
-            encoded.discard()
+            encoded.abandon()
             if not self.lost and self.pipe.is_valid:
                 self.read()
 
@@ -196,6 +208,10 @@ class _Watched:
 
     def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
         """Any thread."""
-        error = None if reason.error is None else Failure(reason.error)
         if not self._accepted.lost:
-            self._accepted.send_object((reason.kind, error), wire.DOWN, self._number, 0)
+            self._accepted.send_object(portable(reason), wire.DOWN, self._number, 0)
+
+
+def portable(reason: StopReason) -> tuple[str, Failure | None]:
+    """A reason as it is sent; `StopReason(*…)` of that is one again."""
+    return reason.kind, None if reason.error is None else Failure(reason.error)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     Token = tuple[bytes, int]
+    # Who answers it: identity, name, module and name of the class.
+    Who = tuple[tuple[bytes, int], str | None, str, str]
+    Path = dict[Token, Who | None]  # the outermost ask first
 
 
 class _Process:
@@ -41,22 +44,39 @@ def next_ask() -> int:
     return next(_Process.numbers)
 
 
-def tokens_here() -> frozenset[Token] | None:
-    """The tokens of the asks in whose service the current message is; None: it is in nobody's."""
+def path_here() -> Path | None:
+    """The asks in whose service the current message is; None: it is in nobody's."""
     cell = _core.current_cell()
-    return None if cell is None else tokens_of(cell.current_chain())
+    return None if cell is None else path_of(cell.current_chain())
 
 
-def tokens_of(chain: Any) -> frozenset[Token] | None:
-    """The same of a chain as the core has it: (reply, chain), or the tokens themselves, or None."""
+def path_of(chain: Any) -> Path | None:
+    """The same of a chain as the core has it: (reply, chain), or a frozenset of tokens, or None."""
     if chain is None:
         return None
-    tokens = set()
+    found = []
+    path: Path = {}
     while type(chain) is tuple:
         reply, chain = chain
         if reply.token is None:
             reply.token = (_Process.id, next(_Process.numbers))
-        tokens.add(reply.token)
-    if chain:
-        tokens |= chain
-    return frozenset(tokens)
+        found.append((reply.token, None if reply.target is None else who_is(reply.target)))
+        outer = getattr(reply, "path", None)
+        if outer is not None:  # it came from another process: so did the rest
+            path.update(outer)
+            break
+    path.update(reversed(found))
+    return path
+
+
+def who_is(target: Any) -> Who:
+    """How the actor that a message is given to is told of."""
+    return (target.identity, target.name, *_class_of(target))
+
+
+def _class_of(target: Any) -> tuple[str, str]:
+    description = getattr(target, "description", None)
+    if description is not None:
+        return description.module, description.qualname
+    actor_class = target.actor_class
+    return actor_class.__module__, actor_class.__qualname__

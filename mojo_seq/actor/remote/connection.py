@@ -52,10 +52,13 @@ class Connection(PipeReader):
         self.write(encode(client_id(), wire.pack_suffix(wire.HELLO, 0, 0)))
 
     def needs_watch(self) -> bool:
-        return bool(self._pending or self._observers or self._located)
+        return bool(self._pending or self._observers or self._located or self._has_held_back())
+
+    def _has_held_back(self) -> bool:
+        return any(purse.has_held_back() for purse in self._purses.values())
 
     def must_watch(self) -> bool:
-        return bool(self._pending or self._located)
+        return bool(self._pending or self._located or self._has_held_back())
 
     # Sending.
 
@@ -122,7 +125,7 @@ class Connection(PipeReader):
     def purse(self, number: int, box: tuple[int, str]) -> Purse:
         """The credits for an actor with such a mailbox."""
         purse = self._purses.get(number)
-        return purse or self._purses.setdefault(number, Purse(self, number, box))
+        return purse or self._purses.setdefault(number, Purse(number, box))
 
     def locate(self, number: int, tell: Callable[[Any], None]) -> None:
         """Asks where an actor of the node really is; `tell` is called with the answer, or with the
@@ -153,7 +156,12 @@ class Connection(PipeReader):
 
     def wait_for(self, reply: Reply[Any], timeout: float | None) -> None:
         """Called by a thread that has nothing to do but to wait for a reply."""
+        _note_wait()
         self.lead(reply.done, timeout)
+
+    def attend(self) -> None:
+        _note_wait()
+        super().attend()
 
     def care(self, number: int) -> None:
         """There is a ref to an actor here: its end is of interest."""
@@ -205,7 +213,7 @@ class Connection(PipeReader):
         elif kind == wire.CREDIT:
             purse = self._purses.get(number)
             if purse is not None:
-                purse.give(ask)
+                purse.give(self, ask)
                 with self._news:
                     self._news.notify_all()
         elif kind == wire.LOCATED:
@@ -223,9 +231,7 @@ class Connection(PipeReader):
         for each in handles:
             each.close()
 
-    def _settle(
-        self, kind: int, ask: int, payload: bytes | memoryview, handles: list[Any]
-    ) -> None:
+    def _settle(self, kind: int, ask: int, payload: bytes | memoryview, handles: list[Any]) -> None:
         reply = self._pending.pop(ask, None)
         try:
             outcome = decode_payload(payload, handles)
@@ -243,7 +249,7 @@ class Connection(PipeReader):
         self.ends.setdefault(number, reason)
         purse = self._purses.pop(number, None)
         if purse is not None:
-            purse.give(0)
+            purse.give(self, 0)
         for tell in self._observers.pop(number, ()):
             tell(reason)
 
@@ -284,9 +290,12 @@ class Connection(PipeReader):
                 break
             tell(reason)
 
-    def __del__(self) -> None:
-        if hasattr(self, "_closed"):
-            self.close()
+
+def _note_wait() -> None:
+    """If an actor begins to wait, so do the asks that wait for it."""
+    cell = _core.current_cell()
+    if cell is not None and cell.system._node is not None:
+        cell.system._node.extend_asks(cell)
 
 
 def _never() -> bool:

@@ -7,9 +7,7 @@ has left the mailbox. What several clients send beyond the room is parked by the
 
 from __future__ import annotations
 
-import sys
 from collections import deque
-from contextlib import suppress
 
 from mojo_seq import _core
 
@@ -33,35 +31,34 @@ class Purse:
         box: capacity and overflow ("block" or "fail") of its mailbox.
     """
 
-    __slots__ = ("_connection", "_held_back", "_number", "_overflow", "left")
+    __slots__ = ("_held_back", "_number", "_overflow", "left")
 
-    def __init__(self, connection: Connection, number: int, box: tuple[int, str]) -> None:
+    def __init__(self, number: int, box: tuple[int, str]) -> None:
         self.left, self._overflow = box
         self._number = number
-        self._connection = connection
         self._held_back: deque[Any] = deque()  # sends of asks that are awaited
 
     def is_empty(self) -> bool:
         """Whether a message has to wait."""
         return self.left <= 0 or bool(self._held_back)
 
-    def may_hold_back(self) -> bool:
+    def may_hold_back(self, connection: Connection) -> bool:
         """Whether an ask that finds none is to be sent later, if it is awaited."""
-        if self._overflow != "block" or may_wait_here():
+        if self._overflow != "block" or _core.may_wait_here():
             return False
-        self._connection.look()
-        return self.is_empty() and not self._is_over()
+        connection.look()
+        return self.is_empty() and not self._is_over(connection)
 
-    def wait(self, target: Any, reply: Reply[Any] | None) -> bool:
+    def wait(self, connection: Connection, target: Any, reply: Reply[Any] | None) -> bool:
         """Waits for one, if this thread may. False: the reply has failed.
 
         Raises:
             MailboxFullError: there is none for a tell.
         """
-        self._connection.look()
-        if self.left <= 0 and self._overflow == "block" and may_wait_here():
-            self._connection.wait_until(lambda: self.left > 0 or self._is_over())
-        if self.left > 0 or self._is_over():
+        connection.look()
+        if self.left <= 0 and self._overflow == "block" and _core.may_wait_here():
+            connection.wait_until(lambda: self.left > 0 or self._is_over(connection))
+        if self.left > 0 or self._is_over(connection):
             return True
         error = _core.MailboxFullError(f"the mailbox of {target!r} is full")
         if reply is None:
@@ -69,39 +66,30 @@ class Purse:
         reply.fail(error)
         return False
 
-    def _is_over(self) -> bool:
-        return self._connection.lost or self._number in self._connection.ends
+    def _is_over(self, connection: Connection) -> bool:
+        return connection.lost or self._number in connection.ends
 
-    def park(self, send: Any) -> None:
+    def park(self, connection: Connection, send: Any) -> None:
         """Calls `send` when there is a credit."""
         self._held_back.append(send)
-        self._connection.attend()
-        self.give(0)
+        self.give(connection, 0)
+        connection.attend()
 
-    def give(self, count: int) -> None:
+    def has_held_back(self) -> bool:
+        """Whether somebody waits for a credit."""
+        return bool(self._held_back)
+
+    def give(self, connection: Connection, count: int) -> None:
         """So many are back."""
         self.left += count
-        while self._held_back and (self.left > 0 or self._is_over()):
+        while self._held_back and (self.left > 0 or self._is_over(connection)):
             self.left -= 1
             self._held_back.popleft()()
 
 
-def may_wait_here() -> bool:
-    """Whether this thread may wait for room: no sequence or event loop would stand still."""
-    with suppress(RuntimeError):
-        _core.current_runner()
-        return False
-    if _core.current_cell() is not None:
-        return False
-    asyncio: Any = sys.modules.get("asyncio")
-    if asyncio is not None and asyncio._get_running_loop() is not None:
-        return False
-    trio: Any = sys.modules.get("trio")
-    return trio is None or not trio.lowlevel.in_trio_run()
-
-
 class CreditBook:
-    """Gives back the credits of one actor's clients. Owned by the actor's sequence, but for `note`."""
+    """Gives back the credits of one actor's clients. But for `note`, owned by the sequence of the
+    actor."""
 
     __slots__ = ("_batch", "_counts", "_number", "_waiting")
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
-from mojo_seq import _core
 from mojo_seq.actor.actor_system import ActorSystem
 from mojo_seq.actor.mailbox import Mailbox
 from mojo_seq.actor.reasons import StopReason
 from mojo_seq.actor.remote import wire
-from mojo_seq.actor.remote.accepted import Accepted
+from mojo_seq.actor.remote.accepted import Accepted, portable
 from mojo_seq.actor.remote.connections import connections
 from mojo_seq.actor.remote.hosted_cell import HostedCell
 from mojo_seq.actor.remote.node import node_of
@@ -28,7 +27,11 @@ if TYPE_CHECKING:
 
 
 def serve_host(
-    pipe: MessagePipeHandle, home_id: bytes, node_id: bytes, introduction: MessagePipeHandle
+    pipe: MessagePipeHandle,
+    home_id: bytes,
+    node_id: bytes,
+    introduction: MessagePipeHandle,
+    stall_after: float | None,
 ) -> None:
     """What a worker runs, on a thread of its own, for a system that puts actors in it: until that,
     or the worker, wants it no longer.
@@ -38,10 +41,11 @@ def serve_host(
         home_id: of the home.
         node_id: what this is to be known by.
         introduction: a connection to the home, for what actors here want of actors there.
+        stall_after: as the home has it.
     """
     home = connections.join(home_id, introduction)
     assert home is not None  # its first actors come from here
-    system = ActorSystem(name="hosted")
+    system = ActorSystem(name="hosted", stall_after=stall_after)
     system.id = node_id
     host = Host(node_of(system), pipe, home_id, home)
     host.node.serve(host)
@@ -52,7 +56,8 @@ def serve_host(
 
 
 class Host(Accepted):
-    """The home's pipe, as seen from the worker. Calls of `Upward` come on the guardian's sequence."""
+    """The home's pipe, as seen from the worker. The calls of `Upward` come on the sequence of the
+    guardian."""
 
     def __init__(
         self, node: Node, pipe: MessagePipeHandle, home_id: bytes, home: Connection
@@ -83,8 +88,8 @@ class Host(Accepted):
             return
         guardian = self._guardian
         if kind == wire.END:
-            reason, error, graceful = what
-            guardian.post(guardian.end, cell, StopReason(reason, error), graceful)
+            *reason, graceful = what
+            guardian.post(guardian.end, cell, StopReason(*reason), graceful)
         elif kind == wire.RESTART:
             guardian.post(self._restart, cell, StopReason(*what))
         elif kind == wire.BEGIN:
@@ -105,17 +110,18 @@ class Host(Accepted):
             self,
             number,
             box,
-            system,
-            None,
-            -number,
-            actor_class,
-            args,
-            kwargs,
-            system._runner_for(None),
-            name,
-            Mailbox(*box),
-            supervisor,
+            system=system,
+            parent=None,
+            number=-number,
+            actor_class=actor_class,
+            args=args,
+            kwargs=kwargs,
+            runner=system._runner_for(None),
+            name=name,
+            mailbox=Mailbox(*box),
+            supervisor=supervisor,
         )
+        cell.timed = system._stall_after is not None
         self.node.hosted[number] = cell
         system._add(cell, None)
         cell.schedule()
@@ -140,8 +146,7 @@ class Host(Accepted):
     def cell_ended(self, cell: Any, reason: StopReason) -> None:
         """See Upward."""
         self.node.hosted.pop(cell.home_number, None)
-        error = None if reason.error is None else Failure(reason.error)
-        self._tell(wire.ENDED, cell.home_number, (reason.kind, error))
+        self._tell(wire.ENDED, cell.home_number, portable(reason))
 
     def cell_restarted(self, cell: Any) -> None:
         """See Upward."""

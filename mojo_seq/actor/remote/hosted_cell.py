@@ -22,8 +22,8 @@ class HostedCell(LocalCell):
     is_placed = True
     is_hosted = True
 
-    def __init__(self, host: Host, home_number: int, box: tuple[int, str], *args: Any) -> None:
-        super().__init__(*args, upward=host)
+    def __init__(self, host: Host, home_number: int, box: tuple[int, str], **what: Any) -> None:
+        super().__init__(**what, upward=host)
         self.box = box
         self.host = host
         self.home_number = home_number
@@ -52,5 +52,3 @@ class HostedCell(LocalCell):
         self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any] | None
     ) -> None:
         self.host.report_dead_letter(self, method, args)
-
-

@@ -2,23 +2,85 @@
 
 from __future__ import annotations
 
+from mojo_seq import _core
+from mojo_seq.actor.remote import wire
+from mojo_seq.actor.remote.chains import who_is
 from mojo_seq.actor.reply import Reply
+from mojo_seq.process.object_codec import encode
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from typing import Any
 
     from mojo_seq.actor.remote.accepted import Accepted
+    from mojo_seq.actor.remote.chains import Path
 
 
-class HostedReply(Reply):
-    """Goes back to the client when it is complete."""
+class HostedReply(Reply):  # type: ignore[type-arg]  # at run time that would cost each reply time
+    """Goes back to the client when it is complete.
 
-    def __init__(self, accepted: Accepted, ask: int) -> None:
-        super().__init__()
+    Args:
+        accepted: the client.
+        ask: the number of the ask there.
+        cell: who answers; None: the actor has ended.
+    """
+
+    def __init__(self, accepted: Accepted, ask: int, cell: Any) -> None:
+        super().__init__(cell)
         self._accepted = accepted
         self._ask = ask
+        self.path: Path = {}  # the asks in whose service it is
+        self.token = (accepted.client, ask)
         self.add_done_callback(HostedReply._send)
 
     def _send(self) -> None:
         self._accepted.answer(self, self._ask)
+
+    def extend(self, path: Path | None) -> None:
+        """It turns out to be in the service of more asks, or (None) has just come: what its actor
+        waits for meanwhile is waited for by all of those, too. If that leads back here the asks
+        would wait for one another for ever."""
+        if path is not None:
+            if path.keys() <= self.path.keys():
+                return
+            self.path = {**path, **self.path}
+        cell = self.target
+        if self.running() and path is None:
+            return  # it does not wait in the mailbox
+        waits = cell.waits()
+        if not waits:
+            return
+        if any(each.token in self.path for each in waits):
+            self.fail(_core.AskCycleError("", (cell.ref,)))
+            return
+        here = {**self.path, self.token: who_is(cell)}
+        for each in waits:
+            extend_wait(each, here)
+
+    def complete_cycle(self, error: _core.AskCycleError) -> _core.AskCycleError:
+        """The core knows of the last actor in the cycle only; the path knows of the others."""
+        from mojo_seq.actor.remote.ref_pickling import ref_to
+
+        waited_for = {each.token for each in self.target.waits()}
+        hits = [number for number, token in enumerate(self.path) if token in waited_for]
+        if len(error.chain) != 1 or not hits:
+            return error
+        between = list(self.path.values())[hits[-1] :]
+        last = error.chain[0]
+        chain = (last, *(ref_to(*each) for each in between if each is not None), last)
+        return _core.AskCycleError(
+            "the answer can never come, for everybody here waits for the next: "
+            + " -> ".join(map(repr, chain)),
+            chain,
+        )
+
+
+def extend_wait(reply: Any, path: Path) -> None:
+    """Somebody in the service of the asks of `path` waits for a reply."""
+    if reply.token is not None and reply.waiter is not None:
+        suffix = wire.pack_suffix(wire.EXTEND, 0, reply.token[1])
+        reply.waiter.write(encode(path, suffix))
+    elif isinstance(reply.target, _core.Mailbox):
+        for each in reply.target.waits():
+            if each.token not in path:
+                extend_wait(each, path)

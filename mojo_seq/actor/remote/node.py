@@ -50,6 +50,14 @@ class Node:
         one that is hosted here; None: it has ended."""
         return self.system.find_cell(number) if number > 0 else self.hosted.get(-number)
 
+    def extend_asks(self, cell: Any) -> None:
+        """An actor begins to wait for something: so do the asks in its mailbox."""
+        with self._lock:
+            accepted = list(self._accepted)
+        for each in accepted:
+            for reply in each.asks_to(cell):
+                reply.extend(None)
+
     def credit_book(self, number: int, cell: Any) -> CreditBook | None:
         """Who minds the room in an actor's mailbox, if that matters to its senders."""
         book = self._books.get(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -23,6 +24,10 @@ logger = logging.getLogger("mojo_seq.actor")
 
 _SOON = 0.003
 _READABLE = _core.Signals.READABLE
+
+
+# Of all readers. They are closed by their readers, and so must not be collected before those.
+_open: dict[int, MessagePipeHandle] = {}
 
 
 class PipeReader:
@@ -51,6 +56,7 @@ class PipeReader:
         self._seen_turns = 0
         self._ticking = False
         self._process = os.getpid()
+        _open[id(self)] = pipe
         self._io = io_thread.acquire()
         self._watcher = SimpleWatcher(task_runner=self._io)
 
@@ -146,8 +152,12 @@ class PipeReader:
             if not self._watching or not self.read():
                 return  # a thread has begun to lead
         with self._state:
-            if self._watching and not self.needs_watch():
-                self._watching = False
+            if not self._watching or self.needs_watch():
+                return
+            self._watching = False
+            if self.needs_watch():
+                self._watching = True  # who came just now saw that it is watched
+            else:
                 self._watcher.cancel()
 
     def lead(self, done: Callable[[], bool], timeout: float | None) -> None:
@@ -195,6 +205,11 @@ class PipeReader:
             self.unwatch()
             io_thread.release(self._process)
         self.pipe.close()
+        _open.pop(id(self), None)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_watcher"):
+            self.close()
 
 
 class _Tick:
@@ -223,3 +238,13 @@ class _Notified:
         reader = self._reader()
         if reader is not None and result is not _core.Result.CANCELLED:
             reader.on_readable()
+
+
+def _close_all() -> None:
+    for pipe in list(_open.values()):
+        pipe.close()
+    _open.clear()
+
+
+atexit.register(_close_all)
+os.register_at_fork(after_in_child=_open.clear)

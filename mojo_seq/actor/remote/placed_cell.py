@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-
-from mojo_seq import _core
 from mojo_seq.actor.actor import methods_of
 from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.reasons import DeadLetter, StopReason
 from mojo_seq.actor.remote import wire
+from mojo_seq.actor.remote.accepted import portable
 from mojo_seq.actor.remote.node import box_of, node_of
 from mojo_seq.actor.remote.placed_ending import PlacedEnding
 from mojo_seq.actor.remote.route import Route
 from mojo_seq.process.object_codec import encode
-from mojo_seq.process.remote_traceback import Failure
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -130,6 +127,7 @@ class PlacedCell(Route):
                 self.link = link
                 if link.put(self, spawn):
                     break
+                self.link = None
         except Exception as error:
             self.link = None
             self.guardian.post(self.guardian.cell_failed, self, error, "its placement")
@@ -156,7 +154,7 @@ class PlacedCell(Route):
         if connection is not None:
             tell((wire.HELLO, (connection.node_id, connection.introduce())))
         elif self._end is not None:
-            tell((0, _portable(self._end)))
+            tell((0, portable(self._end)))
         else:
             self.locate(tell)
 
@@ -190,11 +188,13 @@ class PlacedCell(Route):
 
     on_unsent = on_dead_letter
 
-    def on_worker_lost(self, reason: StopReason) -> None:
+    def on_worker_lost(self, link: WorkerLink, reason: StopReason) -> None:
         """Its process is gone."""
-        self.guardian.post(self._lose_worker, reason)
+        self.guardian.post(self._lose_worker, link, reason)
 
-    def _lose_worker(self, reason: StopReason) -> None:
+    def _lose_worker(self, link: WorkerLink, reason: StopReason) -> None:
+        if self.link is not link:
+            return  # it has been put in another one already
         self.link = None
         if self.ending is not None:
             self.ending.finished()
@@ -291,7 +291,3 @@ class PlacedCell(Route):
 
     def wake_senders(self) -> None:
         """Nobody waits here."""
-
-
-def _portable(reason: StopReason) -> tuple[str, Failure | None]:
-    return reason.kind, None if reason.error is None else Failure(reason.error)

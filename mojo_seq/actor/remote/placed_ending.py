@@ -6,7 +6,7 @@ import logging
 
 from mojo_seq.actor.reasons import StopReason
 from mojo_seq.actor.remote import wire
-from mojo_seq.process.remote_traceback import Failure
+from mojo_seq.actor.remote.accepted import portable
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -20,12 +20,10 @@ _AT_ONCE = 0.5
 
 
 class PlacedEnding:
-    """Has the worker do it, step by step as for any actor, and waits for the news. On the guardian's
-    sequence."""
+    """Has the worker do it, step by step as for any actor, and waits for the news. On the sequence
+    of the guardian."""
 
-    def __init__(
-        self, cell: PlacedCell, reason: StopReason, graceful: bool, restart: bool
-    ) -> None:
+    def __init__(self, cell: PlacedCell, reason: StopReason, graceful: bool, restart: bool) -> None:
         self.cell = cell
         self.reason = reason
         self.graceful = graceful
@@ -37,9 +35,9 @@ class PlacedEnding:
         """Tells the worker; if it is gone there is nothing to wait for."""
         self.phase = "ending"
         if self.restart:
-            told = self.cell.tell_worker(wire.RESTART, _portable(self.reason))
+            told = self.cell.tell_worker(wire.RESTART, portable(self.reason))
         else:
-            told = self.cell.tell_worker(wire.END, (*_portable(self.reason), self.graceful))
+            told = self.cell.tell_worker(wire.END, (*portable(self.reason), self.graceful))
         if not told:
             self.cell.guardian.post(self.finished)
             return
@@ -52,7 +50,7 @@ class PlacedEnding:
         self.reason = reason
         self.restart = False
         if self.phase == "ending":
-            self.cell.tell_worker(wire.END, (*_portable(reason), False))
+            self.cell.tell_worker(wire.END, (*portable(reason), False))
 
     def halted(self) -> None:
         """The guardian says that it failed meanwhile; the worker goes on ending it."""
@@ -71,7 +69,3 @@ class PlacedEnding:
         self.cell.guardian.in_haste = True
         self.restart = False
         self.finished()
-
-
-def _portable(reason: StopReason) -> tuple[str, Failure | None]:
-    return reason.kind, None if reason.error is None else Failure(reason.error)

@@ -49,8 +49,11 @@ class _Found(Route):
             self.end(answer)
             return
         kind, what = answer
-        connection = connections.join(*what) if kind == wire.HELLO else None
+        if kind != wire.HELLO:
+            self.end(StopReason(*what))
+            return
+        connection = connections.join(*what)
         if connection is not None:
             self.lead_to(connection)
-        else:
-            self.end(StopReason(*what))
+        else:  # its pipe did not survive the journey
+            self.find_way()

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 def encode(ref: ActorRef[Any]) -> Message:
     """A message with the ref and nothing else."""
     encoded = object_codec.encode(ref)
+    payload = encoded.freeze()
+    assert isinstance(payload, bytes)  # nothing in a ref is large
     try:
-        return _core.Message(encoded.freeze(), encoded.handles)
+        return _core.Message(payload, encoded.handles)
     except BaseException:
         encoded.discard()
         raise

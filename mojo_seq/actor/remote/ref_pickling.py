@@ -6,6 +6,7 @@ import sys
 
 from mojo_seq import _core
 from mojo_seq.actor.actor_ref import ActorRef
+from mojo_seq.actor.reasons import StopReason
 from mojo_seq.actor.remote.connections import connections
 from mojo_seq.actor.remote.ended_target import EndedTarget
 from mojo_seq.actor.remote.node import box_of, node_of
@@ -36,6 +37,8 @@ def reduce_ref(ref: ActorRef[Any]) -> tuple[Any, ...]:
         )
     target = ref._target
     description = describe(ref)
+    if isinstance(target, EndedTarget):
+        return load_ref, (*_parts(description), None)
     if getattr(target, "system", None) is not None and not getattr(target, "is_hosted", False):
         node_of(target.system).note(target)
     home = description.identity[0]
@@ -44,7 +47,11 @@ def reduce_ref(ref: ActorRef[Any]) -> tuple[Any, ...]:
         introduction = introduce(target)
     else:
         introduction = encoder.add_once(home, lambda: introduce(target))
-    return load_ref, (
+    return load_ref, (*_parts(description), introduction)
+
+
+def _parts(description: Description) -> tuple[Any, ...]:
+    return (
         description.identity,
         description.name,
         description.module,
@@ -52,7 +59,6 @@ def reduce_ref(ref: ActorRef[Any]) -> tuple[Any, ...]:
         tuple(description.methods),
         description.placed,
         description.box,
-        introduction,
     )
 
 
@@ -123,8 +129,25 @@ def load_ref(
         connection = connections.join(identity[0], pipe)
     elif isinstance(pipe, _core.Handle):
         pipe.close()
-    if connection is None:
-        raise _core.FailedPreconditionError("the ref has come without a way to its actor")
     description = Description(identity, name, module, qualname, frozenset(methods), placed, box)
+    if connection is None:
+        return ActorRef(EndedTarget(description, _no_way()), description.methods)
     target = (PlacedTarget if placed else RemoteTarget)(description, connection)
     return ActorRef(target, description.methods)
+
+
+def ref_to(
+    identity: tuple[bytes, int], name: str | None, module: str, qualname: str
+) -> ActorRef[Any]:
+    """A ref to an actor of which only that is known, to be shown."""
+    node = connections.node(identity[0])
+    local = None if node is None else node.find_ref(identity[1])
+    if local is not None:
+        return local
+    description = Description(identity, name, module, qualname, frozenset(), False, None)
+    return ActorRef(EndedTarget(description, _no_way()), frozenset())
+
+
+def _no_way() -> StopReason:
+    error = _core.ActorDeadError("the ref has come without a way to its actor")
+    return StopReason("failed", error)

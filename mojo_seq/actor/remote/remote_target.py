@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mojo_seq.actor.actor import Actor
     from mojo_seq.actor.reasons import StopReason
     from mojo_seq.actor.remote.connection import Connection
+
     class EndObserver(Protocol):
         """Is told when an actor has ended."""
 

@@ -7,7 +7,7 @@ from collections import deque
 
 from mojo_seq import _core
 from mojo_seq.actor.remote import wire
-from mojo_seq.actor.remote.chains import next_ask, tokens_here, tokens_of
+from mojo_seq.actor.remote.chains import next_ask, path_here, path_of
 from mojo_seq.actor.remote.connection import dead_error
 from mojo_seq.process.object_codec import encode
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mojo_seq.actor.reasons import StopReason
-    from mojo_seq.actor.remote.chains import Token
+    from mojo_seq.actor.remote.chains import Path
     from mojo_seq.actor.remote.connection import Connection
     from mojo_seq.actor.remote.credits import Purse
     from mojo_seq.actor.reply import Reply
@@ -74,7 +74,7 @@ class Route:
             encoded = self._encode(wire.TELL, 0, method, args, kwargs, None)
         else:
             ask = next_ask()
-            encoded = self._encode(wire.ASK, ask, method, args, kwargs, tokens_here())
+            encoded = self._encode(wire.ASK, ask, method, args, kwargs, path_here())
         connection = self._connection
         if connection is None:
             connection = self._wait_for_way(encoded, ask, reply)
@@ -85,12 +85,12 @@ class Route:
         if self._box is not None:
             purse = connection.purse(self._there, self._box)
             if purse.is_empty():
-                if reply is not None and purse.may_hold_back():
+                if reply is not None and purse.may_hold_back(connection):
                     encoded.discard()
                     reply.hold_back(_core.make_envelope(method, args, kwargs, reply))
                     return
                 try:
-                    paid = purse.wait(self, reply)
+                    paid = purse.wait(connection, self, reply)
                 except BaseException:
                     encoded.discard()
                     raise
@@ -108,13 +108,13 @@ class Route:
         method: str,
         args: tuple[Any, ...],
         kwargs: dict[str, Any] | None,
-        tokens: frozenset[Token] | None,
+        path: Path | None,
     ) -> Encoded:
         def parts() -> dict[str, object]:
             return {"args": args, "kwargs": kwargs}
 
         suffix = wire.pack_suffix(kind, self._there, ask)
-        return encode((method, args, kwargs, tokens), suffix, parts)
+        return encode((method, args, kwargs, path), suffix, parts)
 
     def _wait_for_way(
         self, encoded: Encoded, ask: int, reply: Reply[Any] | None
@@ -157,10 +157,10 @@ class Route:
         purse: Purse | None = None
         if connection is not None and self._box is not None:
             purse = connection.purse(self._there, self._box)
-        if purse is None:
+        if purse is None or connection is None:
             self._send_held_back(envelope)
         else:
-            purse.park(lambda: self._send_held_back(envelope))
+            purse.park(connection, lambda: self._send_held_back(envelope))
 
     def _send_held_back(self, envelope: Any) -> None:
         reply = envelope.reply
@@ -174,7 +174,7 @@ class Route:
                 envelope.method,
                 envelope.args,
                 envelope.kwargs,
-                tokens_of(envelope.chain),
+                path_of(envelope.chain),
             )
         except Exception as error:
             reply.fail(error)

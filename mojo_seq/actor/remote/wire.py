@@ -15,7 +15,7 @@ unpack_suffix = SUFFIX.unpack_from
 
 # From the client.
 HELLO = 1  # (client id): the first
-ASK = 2  # (method, args, kwargs, tokens of the asks in whose service it is)
+ASK = 2  # (method, args, kwargs, path of the asks in whose service it is)
 TELL = 3  # the same
 STOP = 4
 KILL = 5
@@ -23,6 +23,7 @@ CANCEL = 6  # the ask is not to be handled if there is still time
 INTRODUCE = 7  # (pipe): another client
 LOCATE = 8  # where is the actor?
 WATCH = 9  # tell when it has ended
+EXTEND = 11  # (path): whoever is asked is waited for by more asks than was said
 LINKED = 10  # (error): an actor that it is linked to has failed
 
 # From the node.

@@ -39,7 +39,8 @@ class WorkerLink(Connection):
         node_id = os.urandom(16)
         introduction = node.introduce()
         try:
-            pipe = worker.open_service(serve_host, node.id, node_id, introduction)
+            stall_after = node.system._stall_after
+            pipe = worker.open_service(serve_host, node.id, node_id, introduction, stall_after)
         except BaseException:
             introduction.close()
             raise
@@ -91,10 +92,10 @@ class WorkerLink(Connection):
 
     def on_lost(self) -> None:
         super().on_lost()
-        reason = self.reason
+        reason = self.reason or self.end_reason()
         cells = list(self._cells.values())
         self._cells.clear()
         self.worker.load -= len(cells)
         self._home.drop_link(self)
         for cell in cells:
-            cell.on_worker_lost(reason)
+            cell.on_worker_lost(self, reason)

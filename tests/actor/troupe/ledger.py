@@ -58,7 +58,7 @@ class Relay(Actor):
         self._ledger = ledger
 
     async def record(self, sender: int, route: int, number: int) -> Entry:
-        return await self._ledger.record(sender, route, number)
+        return await self._ledger.ask(Ledger.record, sender, route, number)
 
 
 def read_ledger(path: Path) -> list[Entry]:
