@@ -93,8 +93,8 @@ cdef class ActorTask:
 
     # Running it, on the sequence.
 
-    cdef int _step(self, object error) except -1:
-        """Until it waits for something, or is over."""
+    cdef int _step(self, object error, bint in_loop=False) except -1:
+        """Until it waits for something, or is over. `in_loop`: as a callback of its loop."""
         global steps_on_stack
         cdef Mailbox mailbox = self._mailbox
         cdef PyObject* outer = SetCurrentMailbox(<PyObject*>mailbox)
@@ -109,7 +109,9 @@ cdef class ActorTask:
         if self._must_cancel:
             error = self._new_cancelled_error()
         self._fut_waiter = None
-        if steps_on_stack > 0 or not isinstance(mailbox._sequence, PoolSequence):
+        if in_loop:
+            outer_loop = self._loop
+        elif steps_on_stack > 0 or not isinstance(mailbox._sequence, PoolSequence):
             outer_loop = running_loop()  # a pool's thread has none
         if outer_loop is not self._loop:
             set_running_loop(self._loop)
@@ -198,7 +200,7 @@ cdef class ActorTask:
                 future.result()
             except BaseException as raised:
                 error = raised
-        self._step(error)
+        self._step(error, True)
         future = None
 
     cdef int _end(self, object outcome, object raised) except -1:
@@ -227,9 +229,8 @@ cdef class ActorTask:
             if mailbox.tells_tasks:
                 mailbox._on_task_done()
             mailbox._schedule()
-        if raised is not None and not isinstance(raised, Exception):
-            if not isinstance(raised, AsyncCancelledError):
-                raise raised
+        if isinstance(raised, KeyboardInterrupt):
+            raise raised
         return 0
 
 

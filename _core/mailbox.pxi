@@ -137,10 +137,10 @@ cdef int send_when_there_is_room(ReplyBase reply) except -1:
     cdef Envelope envelope = reply._unsent
     reply._unsent = None
     reply._reply_state = PENDING
-    if isinstance(reply.target, Mailbox):
-        (<Mailbox>reply.target)._park(envelope)
+    if isinstance(reply._target, Mailbox):
+        (<Mailbox>reply._target)._park(envelope)
     else:
-        reply.target.park(envelope)
+        reply._target.park(envelope)
     return 0
 
 
@@ -151,7 +151,7 @@ cdef class Mailbox:
     cdef readonly object runner         # constant
     cdef TaskSequence _sequence         # the same, if it is one of the core's; constant
     cdef public object instance         # the Actor; sequence
-    cdef list _queue
+    cdef list _queue                    # None as long as nothing has come
     cdef Py_ssize_t _head               # of _queue: what is before it has been taken
     cdef list _urgent                   # callbacks: handled before messages
     cdef list _commands                 # (function, args): run even between the steps of a method
@@ -190,7 +190,6 @@ cdef class Mailbox:
             self._sequence = runner
         self._capacity = capacity
         self._overflow = overflow
-        self._queue = []
 
     # What subclasses do.
 
@@ -233,7 +232,14 @@ cdef class Mailbox:
     # Sending.
 
     cdef inline Py_ssize_t _size(self) noexcept:
-        return PyList_GET_SIZE(self._queue) - self._head
+        return 0 if self._queue is None else PyList_GET_SIZE(self._queue) - self._head
+
+    cdef inline int _append(self, Envelope envelope) except -1:
+        if self._queue is None:
+            self._queue = [envelope]
+        else:
+            self._queue.append(envelope)
+        return 0
 
     def __len__(self):
         return self._size()
@@ -279,7 +285,7 @@ cdef class Mailbox:
                                           "one is for", (getattr(self, "ref", None),)), True)
             return True
         if self._size() >= self._capacity:
-            if self._overflow == DROP_NEWEST:
+            if self._overflow == DROP_NEWEST or self._overflow == FAIL:
                 self._drop(envelope)
                 return True
             if self._overflow == DROP_OLDEST:
@@ -287,18 +293,27 @@ cdef class Mailbox:
             else:
                 self._park(envelope)
                 return False
-        self._queue.append(envelope)
+        self._append(envelope)
         self._schedule()
         return True
 
     cdef int _put(self, Envelope envelope) except -1:
         if self.closed or self.stopping:
             return self._refuse(envelope)
+        if self._sequence is not None and self._sequence._generation != ForkGeneration():
+            return self._refuse_in_fork(envelope)
         if self._size() >= self._capacity and not self._make_room(envelope):
             return 0
-        self._queue.append(envelope)
+        self._append(envelope)
         if not self._scheduled and not self.busy and not self.suspended:
             self._schedule()
+        return 0
+
+    cdef int _refuse_in_fork(self, Envelope envelope) except -1:
+        error = ActorDeadError(f"{self!r} lives in the process that fork()ed this one")
+        if envelope.reply is None:
+            raise error  # there is nobody to whom a dead letter would be of use
+        envelope.reply._complete(error, True)
         return 0
 
     cdef bint _make_room(self, Envelope envelope) except -1:
@@ -356,7 +371,7 @@ cdef class Mailbox:
         if self.closed or self.stopping:
             return self._refuse(envelope)
         if self._size() < self._capacity:
-            self._queue.append(envelope)
+            self._append(envelope)
             return self._schedule()
         if self._parked is None:
             self._parked = []
@@ -373,7 +388,7 @@ cdef class Mailbox:
         while self._parked and self._size() < self._capacity:
             envelope = self._parked.pop(0)
             if envelope.reply is None or envelope.reply._reply_state == PENDING:
-                self._queue.append(envelope)
+                self._append(envelope)
         if not self._senders.empty() and self._size() < self._capacity:
             WakeSleeper(self._senders.front())
             self._senders.erase(self._senders.begin())
@@ -585,7 +600,7 @@ cdef class Mailbox:
                     reply._complete(result, False)
         except BaseException as error:
             self.failed(error, envelope)
-            if not isinstance(error, Exception):
+            if isinstance(error, KeyboardInterrupt):
                 raise
         finally:
             if type(envelope.method) is str:
@@ -678,9 +693,8 @@ cdef class Mailbox:
             envelope.stashed = False
             if envelope.reply is not None and envelope.reply._reply_state == RUNNING:
                 envelope.reply._reply_state = PENDING
-        del self._queue[:self._head]
+        self._queue = stashed + (self._queue or [])[self._head:]
         self._head = 0
-        self._queue[0:0] = stashed
         self._schedule()
         return len(stashed)
 
@@ -728,8 +742,8 @@ cdef class Mailbox:
             envelope = (<ActorTask>task)._envelope
             if envelope.reply is not None:
                 envelope.reply._complete(self._dead_error(), True)
-        left = self._queue[self._head:]
-        self._queue = []
+        left = (self._queue or [])[self._head:]
+        self._queue = None
         self._head = 0
         for more in (self._stash, self._parked):
             if more:
@@ -781,14 +795,14 @@ cdef int pass_on(ReplyBase source, ReplyBase reply) except -1:
 cdef int check_ask_cycle(ReplyBase reply, Mailbox mailbox, object runner) except -1:
     """Raises AskCycleError if the reply can never come while `mailbox` or `runner` waits for it."""
     cdef list path = []
-    if not isinstance(reply.target, Mailbox):
+    if not isinstance(reply._target, Mailbox):
         if mailbox is not None:
             fail_asks_in_service_of(mailbox, reply)
         return 0
-    if (<Mailbox>reply.target).runner is not runner and not (<Mailbox>reply.target).waits():
-        if reply.target is not mailbox:
+    if (<Mailbox>reply._target).runner is not runner and not (<Mailbox>reply._target).waits():
+        if reply._target is not mailbox:
             return 0
-    if not finds_way(reply.target, mailbox, runner, path, set()):
+    if not finds_way(reply._target, mailbox, runner, path, set()):
         return 0
     chain = tuple([getattr(each, "ref", each) for each in path])
     if mailbox is not None:
@@ -806,7 +820,7 @@ cdef bint finds_way(Mailbox target, Mailbox mailbox, object runner, list path, s
     if target not in seen:
         seen.add(target)
         for reply in target.waits():
-            following = (<ReplyBase>reply).target
+            following = (<ReplyBase>reply)._target
             if isinstance(following, Mailbox) and finds_way(following, mailbox, runner, path, seen):
                 return True
     path.pop()
@@ -819,7 +833,7 @@ cdef int fail_asks_in_service_of(Mailbox mailbox, ReplyBase reply) except -1:
     cdef Envelope envelope
     if reply.token is None:
         return 0
-    for each in mailbox._queue[mailbox._head:]:
+    for each in (mailbox._queue or [])[mailbox._head:]:
         envelope = each
         if (envelope.reply is not None and type(envelope.chain) is frozenset
                 and reply.token in envelope.chain):

@@ -27,7 +27,7 @@ cdef class ReplyBase:
     """The core of a Reply. The class itself is also a concurrent.futures.Future, whose methods
     these replace."""
 
-    cdef readonly object target  # what the ask went to; constant
+    cdef object _target          # constant
     cdef ReplyState _reply_state
     cdef object _outcome         # the result or the exception
     cdef bint _failed
@@ -41,7 +41,12 @@ cdef class ReplyBase:
     cdef public object token     # for other processes; made by the layer above when first needed
 
     def __init__(self, target=None):
-        self.target = target
+        self._target = target
+
+    @property
+    def target(self):
+        """What the ask went to: a cell, or what stands for one in another process."""
+        return self._target
 
     # For whom it completes. Returns False if it is complete already.
 
@@ -119,7 +124,7 @@ cdef class ReplyBase:
     cdef int _need_sent(self) except -1:
         """Nobody awaits it, so it will not be sent any more."""
         if self._reply_state == UNSENT:
-            self._complete(mailbox_full(self.target), True)
+            self._complete(mailbox_full(self._target), True)
         return 0
 
     def set_result(self, result):
@@ -269,9 +274,9 @@ cdef class ReplyBase:
     cdef int _check_loop(self) except -1:
         """A coroutine that blocks its loop cannot wait for an actor on that loop."""
         cdef Mailbox mailbox
-        if running_loop is None or not isinstance(self.target, Mailbox):
+        if running_loop is None or not isinstance(self._target, Mailbox):
             return 0
-        mailbox = self.target
+        mailbox = self._target
         if isinstance(mailbox._sequence, FdSequence):
             loop = running_loop()
             if loop is not None and getattr(mailbox.runner, "_loop", None) is loop:
@@ -402,7 +407,7 @@ cdef class _ReplyDone(_Condition):
         return self.reply._reply_state >= FINISHED
 
     cdef object _describe(self):
-        return f"the answer of {self.reply.target!r}"
+        return f"the answer of {self.reply._target!r}"
 
 
 cdef object begin_await(ReplyBase reply):
@@ -446,6 +451,7 @@ cdef class _Awaiter:
     cdef bint _yielded
     cdef bint _yields_turn        # other messages do not wait for it
     cdef bint _cancelled
+    cdef object _cancel_message
     cdef public bint _asyncio_future_blocking
     cdef object __weakref__
 
@@ -514,6 +520,11 @@ cdef class _Awaiter:
         if self._reply._reply_state >= FINISHED:
             self._wake()
 
+    cdef object _cancelled_error(self):
+        if self._cancel_message is None:
+            return AsyncCancelledError()
+        return AsyncCancelledError(self._cancel_message)
+
     def get_loop(self):
         return self._loop
 
@@ -525,8 +536,7 @@ cdef class _Awaiter:
 
     def result(self):
         if self._cancelled:
-            from asyncio import CancelledError as AsyncCancelledError
-            raise AsyncCancelledError
+            raise self._cancelled_error()
         return self._reply._get()
 
     def cancel(self, msg=None):
@@ -535,13 +545,14 @@ cdef class _Awaiter:
         if self._cancelled or reply._reply_state >= FINISHED:
             return False
         self._cancelled = True
+        self._cancel_message = msg  # by which anyio knows its own
         self._forget_wait()
         if reply._callbacks is not None:
             reply._callbacks = [each for each in reply._callbacks if each is not self]
         if not reply._callbacks and reply._lock is None and reply._sleepers.empty():
             reply.cancel()
         if self._task is not None:
-            self._task._mailbox._resume(self._task, AsyncCancelledError())
+            self._task._mailbox._resume(self._task, self._cancelled_error())
             return True
         self._loop.call_soon(self._wakeup, self, context=self._context)
         return True

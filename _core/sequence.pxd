@@ -88,7 +88,7 @@ cdef extern from "engine/worker_pool.h" namespace "mojo_seq" nogil:
         void ThreadFailed()
         cbool BeginBlock()
         void EndBlock()
-        Ref[Sequence] Next(Worker* worker)
+        cbool AwaitReady(Worker* worker)
         Ref[Sequence] TryNext(Worker* worker)
         void Search(Worker* worker)
         void Rest(Worker* worker)

@@ -55,6 +55,7 @@ cdef class WorkerPool:
         cdef Worker* worker = new Worker()
         cdef Ref[Sequence] sequence
         cdef Time last_release = Now()
+        cdef bint goes_on
         self._start_thread = start_thread
         try:
             while True:
@@ -65,10 +66,11 @@ cdef class WorkerPool:
                 sequence = self._pool.TryNext(worker)
                 if sequence.get() is NULL:
                     with nogil:
-                        sequence = self._pool.Next(worker)
-                    if sequence.get() is NULL:
+                        goes_on = self._pool.AwaitReady(worker)
+                    if not goes_on:
                         break
                     last_release = Now()
+                    continue
                 self._start_if_wanted()
                 self._run_sequence(sequence.get())
                 self._pool.Finish(sequence)

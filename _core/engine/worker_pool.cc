@@ -160,14 +160,20 @@ Ref<Sequence> WorkerPool::TryNext(Worker* worker) {
   return sequence;
 }
 
-Ref<Sequence> WorkerPool::Next(Worker* worker) {
+bool WorkerPool::IsReady() const {
+  if (ready_count_.load(std::memory_order_acquire) > 0) return true;
+  const Time next_timer = next_timer_.load(std::memory_order_relaxed);
+  return next_timer != kNever && next_timer <= Now();
+}
+
+bool WorkerPool::AwaitReady(Worker* worker) {
   bool has_spun = false;
   std::unique_lock<std::mutex> lock(mutex_);
   if (!worker->searching_) ++searching_;
   worker->searching_ = true;
   for (;;) {
     lock.unlock();
-    if (Ref<Sequence> sequence = TryNext(worker)) return sequence;
+    if (IsReady()) return true;
     if (!has_spun && !closing()) {
       has_spun = true;
       worker->spinner_.Spin([this] { return ready_count_.load(std::memory_order_acquire) > 0; },
@@ -184,7 +190,7 @@ Ref<Sequence> WorkerPool::Next(Worker* worker) {
       PassOnLocked();
       lock.unlock();
       FlushWakes();
-      return nullptr;
+      return false;
     }
     worker->wake_->Reset();
     idle_.push_back(worker);

@@ -1,8 +1,12 @@
 // WorkerPool: runs any number of sequences on few threads.
 //
-// The threads are the embedder's; each calls Next in a loop. Waking a sleeping thread is the
-// expensive part, so one is woken only if no other is already looking for work, and a thread looks
-// around for a moment before it sleeps.
+// The threads are the embedder's; each calls TryNext in a loop, and AwaitReady when that has nothing.
+// Waking a sleeping thread is the expensive part, so one is woken only if no other is already
+// looking for work, and a thread looks around for a moment before it sleeps.
+//
+// To be woken is not to be given anything: a thread that needs a lock of the embedder's for its work
+// gets that first, and takes then. So the thread that has the lock can take what it made ready, and
+// does not have to hand the lock over for each sequence.
 //
 // Lock order: the timer mutex, a sequence's mutex, the pool's.
 #pragma once
@@ -42,7 +46,7 @@ class WorkerPool : public Scheduler {
   bool Schedule(Sequence* sequence) override;
   void Reschedule(Sequence* sequence) override;
 
-  // True once for each thread that ought to be started now; it must then call Next, or
+  // True once for each thread that ought to be started now; it must then call AwaitReady, or
   // ThreadFailed if it could not be started. One thread more than are busy is kept ready, so that
   // work that comes from threads which cannot start any finds one.
   bool WantsThread();
@@ -52,9 +56,10 @@ class WorkerPool : public Scheduler {
   // meanwhile. False: there are as many of those as there may be.
   bool BeginBlock();
   void EndBlock();
-  // Blocks until there is a sequence to run; null: this thread must end.
-  Ref<Sequence> Next(Worker* worker);
-  // The same without blocking; null: there is nothing to run just now.
+  // Blocks until there is a sequence to run, which somebody else may take first: nobody else is
+  // woken until this thread has called TryNext, or AwaitReady again. False: it must end.
+  bool AwaitReady(Worker* worker);
+  // Takes a sequence; null: there is none just now.
   Ref<Sequence> TryNext(Worker* worker);
   // For a thread that waits for something else while TryNext has nothing, and is none of those that
   // are counted and told to end. What it makes ready between Search and TryNext it takes itself,
@@ -96,6 +101,7 @@ class WorkerPool : public Scheduler {
   void PassOnLocked();
   void TellDrainedLocked();
   void AddThreadLocked();
+  bool IsReady() const;
   Ref<Sequence> TakeLocked(Worker* worker);
   // Puts what is due into the sequences' queues. Called without the lock.
   void RunTimers();

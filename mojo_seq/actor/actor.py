@@ -64,7 +64,7 @@ class Actor:
 
     @property
     def task_runner(self) -> SequencedTaskRunner:
-        """Its sequence."""
+        """The sequence that it runs on."""
         runner: SequencedTaskRunner = self._spawned().runner
         return runner
 

@@ -37,6 +37,7 @@ logger = logging.getLogger("mojo_seq.actor")
 B = TypeVar("B", bound=Actor)
 
 _DEFAULT_MAILBOX = Mailbox()
+_FOR_GIVEN_UP = 0.2  # seconds for the threads of actors that were given up
 
 
 class ActorSystem(Reports):
@@ -318,7 +319,14 @@ class ActorSystem(Reports):
             self._node.close()
         if self._watchdog is not None:
             self._watchdog.close()
-        self._pool.shutdown(timeout)
+        if self.guardian.in_haste and timeout is None:
+            timeout = _FOR_GIVEN_UP  # a thread cannot be stopped from outside
+        try:
+            self._pool.shutdown(timeout)
+        except _core.DeadlineExceededError:
+            if not self.guardian.in_haste:
+                raise
+            self._pool.give_up()
         atexit.unregister(self._at_exit)
 
     def __enter__(self) -> Self:

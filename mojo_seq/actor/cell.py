@@ -10,7 +10,7 @@ from mojo_seq.actor.actor import Actor, methods_of
 from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.ending import Ending
 from mojo_seq.actor.interleaving import is_interleaved
-from mojo_seq.actor.observers import LinkObserver, Monitor
+from mojo_seq.actor.observers import Link, Monitor
 from mojo_seq.actor.reasons import DeadLetter, StopReason
 from mojo_seq.actor.sources import ActorTimer, ActorWatch
 from mojo_seq.sequence import AsyncioTaskRunner
@@ -212,8 +212,7 @@ class LocalCell(_core.Mailbox):
         _check_ref(ref)
         if ref._target is self:
             return
-        ref._target.watch_end(LinkObserver(self))
-        self.watch_end(LinkObserver(ref._target))
+        Link(self, ref._target).begin()
 
     def set_idle_timeout(self, seconds: float | None, method: Callable[[], Any] | None) -> None:
         """See Actor."""

@@ -33,9 +33,9 @@ def is_interleaved(actor_class: type, method: object) -> bool:
 
     Args:
         method: a name, or a callback: that of a timer, a watch or a monitor, which has in its
-            `wrapped` what is really called.
+            `_wrapped` what is really called.
     """
     if isinstance(method, str):
         return getattr(getattr(actor_class, method, None), _MARK, False)
     owner = getattr(method, "__self__", None)
-    return getattr(getattr(owner, "wrapped", method), _MARK, False)
+    return getattr(getattr(owner, "_wrapped", method), _MARK, False)

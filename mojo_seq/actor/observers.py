@@ -36,19 +36,19 @@ class Upward(Protocol):
 class Monitor:
     """Tells an actor of another one's end."""
 
-    __slots__ = ("_cell", "ref", "wrapped")
+    __slots__ = ("_cell", "ref", "_wrapped")
 
     def __init__(self, cell: LocalCell, ref: ActorRef[Any], method: Callable[[Down], Any]) -> None:
         self._cell = cell
         self.ref = ref
-        self.wrapped = method
+        self._wrapped = method
 
     def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
         """Any thread."""
         self._cell.call_urgently(self._call, reason)
 
     def _call(self, reason: StopReason) -> Any:
-        return self.wrapped(Down(self.ref, reason)) if self._forget() else None
+        return self._wrapped(Down(self.ref, reason)) if self._forget() else None
 
     def cancel(self) -> None:
         """On the actor's sequence."""
@@ -63,15 +63,24 @@ class Monitor:
         return True
 
 
-class LinkObserver:
-    """One direction of a link: the end of one actor may be that of another."""
+class Link:
+    """Two actors of which each is stopped if the other one fails. It observes both ends."""
 
-    __slots__ = ("_target",)
+    __slots__ = ("_cell", "_target")
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, cell: LocalCell, target: Any) -> None:
+        self._cell = cell
         self._target = target
+
+    def begin(self) -> None:
+        """From now on."""
+        self._target.watch_end(self)
+        self._cell.watch_end(self)
 
     def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
         """Any thread."""
+        cell_ended = identity == self._cell.identity
+        other = self._target if cell_ended else self._cell
+        other.unwatch_end(self)
         if reason.kind in ("failed", "linked"):
-            self._target.stop_linked(reason.error)
+            other.stop_linked(reason.error)

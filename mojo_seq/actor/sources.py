@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class ActorWatch:
     """A handle that an actor watches. To be used on the actor's sequence."""
 
-    __slots__ = ("_cell", "_watcher", "wrapped")
+    __slots__ = ("_cell", "_watcher", "_wrapped")
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class ActorWatch:
         method: Callable[[Result, SignalsState], Any],
     ) -> None:
         self._cell = cell
-        self.wrapped = method
+        self._wrapped = method
         # Not automatic: armed again only when the method has really been called, which may have
         # to wait for an async method.
         self._watcher = SimpleWatcher(ArmingPolicy.MANUAL, cell.runner)
@@ -55,7 +55,7 @@ class ActorWatch:
             return None  # cancelled while an async method was under way
         called = None
         try:
-            called = self.wrapped(result, state)
+            called = self._wrapped(result, state)
         finally:
             if not isinstance(called, CoroutineType):
                 self._watch_on()
@@ -79,13 +79,13 @@ class ActorWatch:
 class ActorTimer:
     """A call that an actor has put off. To be used on the actor's sequence."""
 
-    __slots__ = ("_args", "_cell", "_handle", "wrapped")
+    __slots__ = ("_args", "_cell", "_handle", "_wrapped")
 
     def __init__(
         self, cell: LocalCell, delay: float, method: Callable[..., Any], args: tuple[Any, ...]
     ) -> None:
         self._cell = cell
-        self.wrapped = method
+        self._wrapped = method
         self._args = args
         self._handle: TaskHandle = cell.runner.post_delayed_task(delay, self._fire)
 
@@ -99,7 +99,7 @@ class ActorTimer:
         return self._cell.forget_source(self)
 
     def close(self) -> None:
-        """The same."""
+        """Keeps the call from being made, like `cancel`."""
         self.cancel()
 
     def _fire(self) -> None:
@@ -107,5 +107,5 @@ class ActorTimer:
 
     def _call(self) -> Any:
         if self._cell.forget_source(self):
-            return self.wrapped(*self._args)
+            return self._wrapped(*self._args)
         return None

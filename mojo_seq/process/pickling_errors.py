@@ -18,12 +18,28 @@ _MOST_STEPS = 2000  # objects to be tried before nothing more is said
 _LONGEST_KEY = 60
 
 
-class CheckingPickler(pickle.Pickler):
-    """Refuses what is defined in a main module that another interpreter cannot import."""
+class _TrialPickler(pickle.Pickler):
+    """Refuses what is defined in a main module that another interpreter cannot import.
 
-    def persistent_id(self, obj: object) -> None:
-        if isinstance(obj, FunctionType | type) and obj.__module__ in main_module.NAMES:
+    Args:
+        known: by id, objects that are to be taken for such as can be pickled.
+    """
+
+    def __init__(self, encoder: Encoder, known: dict[int, object]) -> None:
+        super().__init__(io.BytesIO(), 5, buffer_callback=encoder.take_buffer)
+        self._known = known
+        self._has_main = main_module.is_importable()
+
+    def persistent_id(self, obj: object) -> int | None:
+        if id(obj) in self._known:
+            return 0
+        if (
+            not self._has_main
+            and isinstance(obj, FunctionType | type)
+            and obj.__module__ in main_module.NAMES
+        ):
             raise main_module.not_importable(obj)
+        return None
 
 
 def check_main(obj: object, pickled: bytes) -> None:
@@ -33,7 +49,7 @@ def check_main(obj: object, pickled: bytes) -> None:
         pickle.PicklingError: `obj` needs something of it.
     """
     if any(name.encode() in pickled for name in main_module.NAMES):
-        _try(obj)
+        _try(obj, {})
 
 
 def explain(error: Exception, parts: dict[str, object]) -> None:
@@ -49,12 +65,13 @@ def explain(error: Exception, parts: dict[str, object]) -> None:
 class _Search:
     def __init__(self) -> None:
         self._steps = 0
-        self._seen: dict[int, object] = {}  # which keeps them, so that no number comes again
+        # On the way to where the search is: cycles lead back to them. And so no number comes again.
+        self._seen: dict[int, object] = {}
 
     def fails(self, obj: object) -> bool:
         self._steps += 1
         try:
-            _try(obj)
+            _try(obj, self._seen)
         except Exception:
             return True
         return False
@@ -66,19 +83,18 @@ class _Search:
             for step, inner in _parts_of(obj):
                 if self._steps > _MOST_STEPS:
                     return path, obj
-                if id(inner) not in self._seen and self.fails(inner):
+                if self.fails(inner):
                     path, obj = path + step, inner
                     break
             else:
                 return path, obj
 
 
-def _try(obj: object) -> None:
+def _try(obj: object, known: dict[int, object]) -> None:
     outer = here.encoder
     encoder = here.encoder = Encoder(trial=True)
     try:
-        pickler = pickle.Pickler if main_module.is_importable() else CheckingPickler
-        pickler(io.BytesIO(), 5, buffer_callback=encoder.take_buffer).dump(obj)
+        _TrialPickler(encoder, known).dump(obj)
     finally:
         here.encoder = outer
 

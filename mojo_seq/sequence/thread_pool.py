@@ -129,6 +129,11 @@ class ThreadPool:
         self._threads.join(timeout)
         atexit.unregister(self._at_exit)
 
+    def give_up(self) -> None:
+        """For the layers above, after a `shutdown` that took too long: nothing waits for its
+        threads any more, also at the interpreter's exit."""
+        atexit.unregister(self._at_exit)
+
     def statistics(self) -> _core.ThreadPoolStatistics:
         """Counts of threads, sequences and tasks, all of one moment but the last two."""
         return self._threads.statistics()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -19,16 +18,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from troupe import TIMEOUT, Gate, Journal
 from troupe.fixtures import Gates, Place, RunThreads, Spawn, WaitEnded
+from troupe.letters import Letters
 
 from mojo_seq import (
     Actor,
     ActorRef,
     ActorSystem,
     AsyncioTaskRunner,
-    DeadLetter,
     ThreadPool,
     _core,
 )
+
 
 @contextmanager
 def on_the_systems_pool() -> Iterator[Place]:
@@ -69,18 +69,13 @@ PLACEMENTS = {
     "single": on_single_threads,
     "asyncio": on_event_loops,
 }
-PROCESSES = os.environ.get("TRY_PROCESSES", "") != ""
-if PROCESSES:
-    PLACEMENTS["process"] = None  # the session's
+PROCESSES = ["process"]  # in workers that live as long as the session
 
 
 @pytest.fixture(scope="session", autouse=True)
 def workers() -> Iterator[Any]:
     """Worker processes that are there before anything is counted, as are this process's threads
     for talking to them."""
-    if not PROCESSES:
-        yield None
-        return
     from troupe.basic import Counter
 
     from mojo_seq import ProcessPool
@@ -102,17 +97,27 @@ def settled(
     _core.release_cached_memory()
 
 
-@pytest.fixture(params=PLACEMENTS)
+@pytest.fixture(params=[*PLACEMENTS, *PROCESSES])
 def placement(request: pytest.FixtureRequest, workers: Any, settled: None) -> Iterator[Place]:
     """Every kind of place in turn. Each call gives one, apart from the others."""
-    if request.param == "process":
+    if request.param in PROCESSES:
         yield lambda: workers
         return
     with PLACEMENTS[request.param]() as place:
         yield place
 
 
-@pytest.fixture(params=list(PLACEMENTS)[:4])
+@pytest.fixture(params=[*PLACEMENTS, *PROCESSES])
+def other_placement(request: pytest.FixtureRequest, workers: Any, settled: None) -> Iterator[Place]:
+    """The same again: with `placement`, all pairs."""
+    if request.param in PROCESSES:
+        yield lambda: workers
+        return
+    with PLACEMENTS[request.param]() as place:
+        yield place
+
+
+@pytest.fixture(params=PLACEMENTS)
 def here(request: pytest.FixtureRequest, settled: None) -> Iterator[Place]:
     """Every kind of place in this process, for what cannot leave it."""
     with PLACEMENTS[request.param]() as place:
@@ -136,17 +141,17 @@ def in_process(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def letters() -> list[DeadLetter]:
+def letters() -> Letters:
     """The system's dead letters."""
-    return []
+    return Letters()
 
 
 @pytest.fixture
 def system(
-    request: pytest.FixtureRequest, letters: list[DeadLetter], settled: None
+    request: pytest.FixtureRequest, letters: Letters, settled: None
 ) -> Iterator[ActorSystem]:
     """A system with four threads; it ends before the places of its actors do."""
-    for name in ("placement", "here"):
+    for name in ("placement", "other_placement", "here"):
         if name in request.fixturenames:
             request.getfixturevalue(name)
     with ActorSystem(max_workers=4) as made:
@@ -161,6 +166,16 @@ def spawn(system: ActorSystem, placement: Place) -> Spawn:
 
     def make(actor_class: type[Actor], /, *args: Any, **options: Any) -> ActorRef[Any]:
         return system.spawn(actor_class, *args, **{"on": placement(), **options})
+
+    return make
+
+
+@pytest.fixture
+def spawn_there(system: ActorSystem, other_placement: Place) -> Spawn:
+    """Spawns an actor at a place of the other placement."""
+
+    def make(actor_class: type[Actor], /, *args: Any, **options: Any) -> ActorRef[Any]:
+        return system.spawn(actor_class, *args, **{"on": other_placement(), **options})
 
     return make
 

@@ -166,9 +166,7 @@ def test_a_reply_that_a_method_returns_is_passed_on(
     assert late.result(TIMEOUT) == "held"
 
 
-def test_a_passed_on_ask_to_a_dying_actor_fails(
-    spawn: Spawn, journal: Journal, gate: Gate
-) -> None:
+def test_a_passed_on_ask_to_a_dying_actor_fails(spawn: Spawn, journal: Journal, gate: Gate) -> None:
     between, puppet = spawn(OddMethods), spawn(Puppet, journal.ref)
     late = between.pass_on(puppet, "hold", gate.ref)
     assert journal.next() == "held"
@@ -184,9 +182,7 @@ def test_actors_ask_one_another(spawn: Spawn) -> None:
     assert asker.ask_many(counter, 10).result(TIMEOUT) == list(range(6, 16))
 
 
-def test_many_threads_ask_one_actor(
-    spawn: Spawn, run_threads: RunThreads
-) -> None:
+def test_many_threads_ask_one_actor(spawn: Spawn, run_threads: RunThreads) -> None:
     counter = spawn(Counter)
 
     def ask(_: int) -> None:

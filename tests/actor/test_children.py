@@ -1,4 +1,4 @@
-"""Children end before their parent, the last one first, and nothing is left (public contract §11)."""
+"""Children end before their parent, the last one first (public contract §11)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_child_that_ended_is_forgotten(
     spawn: Spawn, journal: Journal, wait_ended: WaitEnded
 ) -> None:
     parent = spawn(Parent, journal.ref, "p")
-    a, b = parent.have_lives("a", "b").result(TIMEOUT)
+    _, b = parent.have_lives("a", "b").result(TIMEOUT)
     b.stop()
     wait_ended(b)
     assert parent.is_alive

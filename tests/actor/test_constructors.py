@@ -1,4 +1,4 @@
-"""A constructor or on_start that raises fails the ref and its supervisor, and never hangs (issue)."""
+"""A constructor or on_start that raises fails the ref and its supervisor; nothing hangs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import pytest
 from troupe import TIMEOUT, Journal
 from troupe.failures import BadInit, BadStart, BadStartAsync, Supervising
 from troupe.fixtures import Spawn, WaitEnded
+from troupe.letters import Letters
 from troupe.lives import Parent
 from troupe.watchful import Observer
 
-from mojo_seq import ActorDeadError, ActorSystem, DeadLetter, Supervisor
+from mojo_seq import ActorDeadError, ActorSystem, Supervisor
 
 
 def test_spawn_returns_a_ref_whose_asks_fail(
@@ -26,12 +27,14 @@ def test_spawn_returns_a_ref_whose_asks_fail(
         assert isinstance(error.value.__cause__, LookupError)
         assert str(error.value.__cause__) == "the reason"
     assert not bad.is_alive
-    assert any("__init__" in each.getMessage() or "construct" in each.getMessage()
-               for each in caplog.records)
+    assert any(
+        "__init__" in each.getMessage() or "construct" in each.getMessage()
+        for each in caplog.records
+    )
 
 
 def test_tells_to_it_are_dead_letters(
-    spawn: Spawn, journal: Journal, wait_ended: WaitEnded, letters: list[DeadLetter]
+    spawn: Spawn, journal: Journal, wait_ended: WaitEnded, letters: Letters
 ) -> None:
     bad = spawn(BadInit, journal.ref)
     wait_ended(bad)
@@ -47,9 +50,7 @@ def test_wrong_constructor_arguments_fail_it_too(
     assert (reason.kind, type(reason.error)) == ("failed", TypeError)
 
 
-def test_monitors_and_links_of_it(
-    spawn: Spawn, journal: Journal, wait_ended: WaitEnded
-) -> None:
+def test_monitors_and_links_of_it(spawn: Spawn, journal: Journal, wait_ended: WaitEnded) -> None:
     bad = spawn(BadInit, journal.ref, "the reason")
     assert journal.next() == "init"
     observer = spawn(Observer, journal.ref, "o")

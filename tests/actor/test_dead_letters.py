@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-import threading
 from typing import Any
 
 import pytest
 from troupe import TIMEOUT, Gate, Journal
 from troupe.basic import Counter, Puppet
-from troupe.fixtures import Spawn, WaitEnded
+from troupe.fixtures import RunThreads, Spawn, WaitEnded
+from troupe.letters import Letters
 
 from mojo_seq import ActorSystem, DeadLetter
 
 
 def test_a_dead_letter_tells_whom_what_and_with_what(
-    spawn: Spawn, letters: list[DeadLetter], wait_ended: WaitEnded
+    spawn: Spawn, letters: Letters, wait_ended: WaitEnded
 ) -> None:
     counter = spawn(Counter)
     counter.stop()
@@ -26,9 +26,7 @@ def test_a_dead_letter_tells_whom_what_and_with_what(
     assert (letter.ref, letter.method, letter.args) == (counter, "add", (5,))
 
 
-def test_asks_are_no_dead_letters(
-    spawn: Spawn, letters: list[DeadLetter], wait_ended: WaitEnded
-) -> None:
+def test_asks_are_no_dead_letters(spawn: Spawn, letters: Letters, wait_ended: WaitEnded) -> None:
     counter = spawn(Counter)
     counter.kill()
     wait_ended(counter)
@@ -67,7 +65,7 @@ def test_a_callback_that_raises_is_logged_and_hurts_nobody(
 
 
 def test_the_callback_is_settable_at_any_time(
-    spawn: Spawn, system: ActorSystem, wait_ended: WaitEnded, letters: list[DeadLetter]
+    spawn: Spawn, system: ActorSystem, wait_ended: WaitEnded, letters: Letters
 ) -> None:
     counter = spawn(Counter)
     counter.stop()
@@ -86,7 +84,7 @@ def test_the_callback_is_settable_at_any_time(
 
 
 def test_what_is_queued_when_an_actor_fails_is_dead(
-    spawn: Spawn, journal: Journal, gate: Gate, letters: list[DeadLetter], wait_ended: WaitEnded
+    spawn: Spawn, journal: Journal, gate: Gate, letters: Letters, wait_ended: WaitEnded
 ) -> None:
     puppet = spawn(Puppet, journal.ref)
     puppet.hold.tell(gate.ref)
@@ -98,22 +96,21 @@ def test_what_is_queued_when_an_actor_fails_is_dead(
     gate.open()
     assert wait_ended(puppet).kind == "failed"
     assert type(asked.exception(TIMEOUT)).__name__ == "ActorDeadError"
-    assert [letter.args for letter in letters] == [(0,), (1,), (2,)]
+    assert [letter.args for letter in letters.take(3)] == [(0,), (1,), (2,)]
 
 
 def test_from_many_threads(
-    spawn: Spawn, letters: list[DeadLetter], wait_ended: WaitEnded
+    spawn: Spawn, letters: Letters, wait_ended: WaitEnded, run_threads: RunThreads
 ) -> None:
     counter = spawn(Counter)
     counter.stop()
     wait_ended(counter)
-    threads = [
-        threading.Thread(target=lambda: [counter.add.tell(i) for i in range(50)]) for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+
+    def tell(number: int) -> None:
+        for i in range(50):
+            counter.add.tell(number + i)
+
+    run_threads(4, tell)
     assert len(letters) == 200
 
 

@@ -79,9 +79,7 @@ def test_the_ask_that_is_being_handled(spawn: Spawn, journal: Journal, gate: Gat
     gate.open()
 
 
-def test_an_async_method_that_is_suspended(
-    spawn: Spawn, journal: Journal, gate: Gate
-) -> None:
+def test_an_async_method_that_is_suspended(spawn: Spawn, journal: Journal, gate: Gate) -> None:
     puppet = spawn(Puppet, journal.ref)
     running, queued = puppet.hold_async(gate.ref), puppet.work()
     assert journal.next() == "held"

@@ -71,7 +71,7 @@ def test_a_forked_child_has_no_part_in_the_parents_actors() -> None:
     assert parent == "parent: 2", "nothing is disturbed in the parent"
     what, answer, works = child.split()
     assert what == "child:"
-    assert answer.endswith("Error"), "it raises and does not hang"
+    assert answer in ("ActorDeadError", "FailedPreconditionError"), "at once, without a time limit"
     assert works == "True", "new systems work"
 
 

@@ -56,9 +56,7 @@ def test_a_new_one_replaces_the_old_one(
     assert journal.take(1)[-1] in ("idle", "stopped")
 
 
-def test_it_is_gone_with_the_actor(
-    spawn: Spawn, journal: Journal, wait_ended: WaitEnded
-) -> None:
+def test_it_is_gone_with_the_actor(spawn: Spawn, journal: Journal, wait_ended: WaitEnded) -> None:
     idler = spawn(Idler, journal.ref)
     idler.notice(3600.0).result(TIMEOUT)
     idler.stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from troupe import TIMEOUT, Journal
 from troupe.basic import Counter, Puppet
@@ -52,11 +54,9 @@ def test_an_end_that_is_no_failure_does_not_spread(
     assert one.is_alive
 
 
-def test_failures_spread_along_links(
-    spawn: Spawn, journal: Journal, wait_ended: WaitEnded
-) -> None:
+def test_failures_spread_along_links(spawn: Spawn, journal: Journal, wait_ended: WaitEnded) -> None:
     row = [spawn(Observer, journal.ref, str(number)) for number in range(6)]
-    for left, right in zip(row, row[1:], strict=False):
+    for left, right in itertools.pairwise(row):
         left.link_to(right).result(TIMEOUT)
     row[3].fail.tell()
     kinds = [wait_ended(each).kind for each in row]
@@ -100,9 +100,7 @@ def test_linking_to_itself_does_nothing(
     assert wait_ended(one).kind == "failed"
 
 
-def test_linking_twice_is_one_link(
-    spawn: Spawn, journal: Journal, wait_ended: WaitEnded
-) -> None:
+def test_linking_twice_is_one_link(spawn: Spawn, journal: Journal, wait_ended: WaitEnded) -> None:
     one, other = linked_pair(spawn, journal)
     other.link_to(one, one).result(TIMEOUT)
     one.fail.tell()

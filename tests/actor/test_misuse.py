@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ def test_an_actor_that_was_not_spawned_cannot_act() -> None:
     counter = Counter(3)
     assert counter.add(1) == 4, "it is an ordinary object"
     ref: Any = None
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: counter.ref,
         lambda: counter.system,
         lambda: counter.task_runner,

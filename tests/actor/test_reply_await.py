@@ -171,9 +171,7 @@ def test_a_cancelled_asyncio_task(held: ActorRef[Puppet], gate: Gate) -> None:
     asyncio.run(main())
 
 
-def test_an_ask_that_others_await_too_is_not_taken_back(
-    held: ActorRef[Puppet], gate: Gate
-) -> None:
+def test_an_ask_that_others_await_too_is_not_taken_back(held: ActorRef[Puppet], gate: Gate) -> None:
     async def main() -> None:
         reply = held.work("answer")
 
@@ -194,9 +192,11 @@ def test_an_ask_that_others_await_too_is_not_taken_back(
 def test_a_loop_that_is_gone_when_the_answer_comes(held: ActorRef[Puppet], gate: Gate) -> None:
     async def main() -> Reply[Any]:
         reply = held.work("late")
-        asyncio.ensure_future(wait(reply))
+        waiting.append(asyncio.ensure_future(wait(reply)))
         await asyncio.sleep(0)
         return reply
+
+    waiting: list[asyncio.Task[None]] = []
 
     async def wait(reply: Reply[Any]) -> None:
         with pytest.raises(asyncio.CancelledError):
@@ -223,6 +223,9 @@ def test_a_reply_may_be_awaited_on_two_loops(held: ActorRef[Puppet], gate: Gate)
         return await reply
 
     with ThreadPoolExecutor(2) as executor:
-        results = [executor.submit(anyio.run, main, backend=each) for each in ("asyncio", "trio")]
+        results = [
+            executor.submit(lambda backend: anyio.run(main, backend=backend), backend)
+            for backend in ("asyncio", "trio")
+        ]
         gate.open()
         assert [each.result(TIMEOUT) for each in results] == ["both", "both"]

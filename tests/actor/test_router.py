@@ -259,6 +259,18 @@ def test_routers_may_be_sent_to_actors(spawn: Spawn) -> None:
     assert sum(counts(refs)) == expected
 
 
+def test_a_key_has_the_same_actor_in_every_process(spawn: Spawn) -> None:
+    from troupe.senders import Sender
+
+    refs = [spawn(Counter) for _ in range(4)]
+    router = HashRouter(refs)
+    spawn(Sender).await_many(router, "add", 50).result(TIMEOUT)
+    expected = Tally[ActorRef[Any]]()
+    for key in range(50):
+        expected[router.choose(router.routees, (key,), {})] += key
+    assert counts(refs) == [expected[ref] for ref in refs]
+
+
 def test_many_threads_may_use_it(spawn: Spawn, run_threads: RunThreads) -> None:
     refs = [spawn(Counter) for _ in range(4)]
     routers: list[Router[Counter]] = [kind(refs) for kind in KINDS]

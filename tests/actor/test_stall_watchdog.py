@@ -157,7 +157,8 @@ def test_without_a_limit_nothing_is_watched() -> None:
         staller = system.spawn(Staller)
         staller.nothing().result(TIMEOUT)
         assert not staller._target.timed and system._watchdog is None
-        assert not any("watchdog" in each.name for each in threading.enumerate())
+        names = [each.name for each in threading.enumerate()]
+        assert not [name for name in names if name.endswith("-watchdog")]
 
 
 def test_the_thread_ends_with_the_system() -> None:

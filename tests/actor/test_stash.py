@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from troupe import TIMEOUT, Journal
 from troupe.fixtures import Spawn, WaitEnded
+from troupe.letters import Letters
 from troupe.watchful import Hotel
 
-from mojo_seq import ActorDeadError, DeadLetter, Mailbox, MailboxFullError
+from mojo_seq import ActorDeadError, Mailbox, MailboxFullError
 
 
 def test_only_messages_can_be_stashed(spawn: Spawn, journal: Journal) -> None:
@@ -84,7 +85,7 @@ def test_the_stash_is_bounded(spawn: Spawn, journal: Journal) -> None:
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_what_is_still_aside_at_the_end_is_refused(
-    spawn: Spawn, journal: Journal, wait_ended: WaitEnded, letters: list[DeadLetter], end: str
+    spawn: Spawn, journal: Journal, wait_ended: WaitEnded, letters: Letters, end: str
 ) -> None:
     hotel = spawn(Hotel, journal.ref)
     reply = hotel.check_in("guest")
@@ -94,7 +95,7 @@ def test_what_is_still_aside_at_the_end_is_refused(
     with pytest.raises(ActorDeadError):
         reply.result(TIMEOUT)
     wait_ended(hotel)
-    assert [letter.args for letter in letters] == [("silent guest",)]
+    assert [letter.args for letter in letters.take(1)] == [("silent guest",)]
 
 
 def test_outside_of_an_actor_there_is_nothing_to_stash(journal: Journal) -> None:

@@ -6,9 +6,10 @@ import pytest
 from troupe import TIMEOUT, Gate, Journal
 from troupe.basic import Puppet
 from troupe.fixtures import Gates, Spawn, WaitEnded
+from troupe.letters import Letters
 from troupe.lives import HeldUp, Life, Stubborn
 
-from mojo_seq import ActorDeadError, DeadLetter
+from mojo_seq import ActorDeadError
 
 
 def test_stop_handles_what_is_queued(
@@ -40,7 +41,7 @@ def test_stop_handles_queued_async_messages(
 
 
 def test_what_comes_after_stop_is_refused(
-    spawn: Spawn, journal: Journal, gate: Gate, letters: list[DeadLetter], wait_ended: WaitEnded
+    spawn: Spawn, journal: Journal, gate: Gate, letters: Letters, wait_ended: WaitEnded
 ) -> None:
     puppet = spawn(Puppet, journal.ref)
     puppet.hold.tell(gate.ref)
@@ -52,11 +53,11 @@ def test_what_comes_after_stop_is_refused(
         late.result(TIMEOUT)
     gate.open()
     wait_ended(puppet)
-    assert [(letter.ref, letter.args) for letter in letters] == [(puppet, (2,))]
+    assert [(letter.ref, letter.args) for letter in letters.take(1)] == [(puppet, (2,))]
 
 
 def test_kill_refuses_what_is_queued_at_once(
-    spawn: Spawn, journal: Journal, gate: Gate, letters: list[DeadLetter], wait_ended: WaitEnded
+    spawn: Spawn, journal: Journal, gate: Gate, letters: Letters, wait_ended: WaitEnded
 ) -> None:
     puppet = spawn(Puppet, journal.ref)
     held = puppet.hold(gate.ref)
@@ -70,7 +71,7 @@ def test_kill_refuses_what_is_queued_at_once(
     gate.open()
     assert wait_ended(puppet).kind == "killed"
     assert journal.rest() == []
-    assert [(letter.method, letter.args) for letter in letters] == [("note", ("never",))]
+    assert [(letter.method, letter.args) for letter in letters.take(1)] == [("note", ("never",))]
 
 
 def test_kill_overtakes_stop(

@@ -1,4 +1,4 @@
-"""Awaiting an ask to a full mailbox suspends the coroutine, under every loop (public contract §11)."""
+"""Awaiting an ask to a full mailbox suspends the coroutine (public contract §11)."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_actors_on_the_very_loop_that_ends_the_system() -> None:
             await asyncio.sleep(0)
             return 1
 
-        async def on_stop(self, reason: object) -> None:  # type: ignore[override]
+        async def on_stop(self, reason: object) -> None:
             await asyncio.sleep(0)
             ended.append("stopped")
 

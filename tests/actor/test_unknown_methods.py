@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,16 +14,22 @@ from troupe.odd_methods import OddMethods
 
 from mojo_seq import Actor
 
+NO_MESSAGES = [
+    *("_private", "attribute", "computed", "Inner", "__init__"),  # of the class
+    *("on_start", "on_stop", "spawn", "watch", "supervisor"),  # of all actors
+]
+
 
 def test_an_unknown_method_lists_the_methods(spawn: Spawn) -> None:
     counter: Any = spawn(Counter)
-    for call in (
+    calls: list[Callable[[], object]] = [
         lambda: counter.subtract(1),
         lambda: counter.subtract.tell(1),
         lambda: counter.ask("subtract", 1),
         lambda: counter.tell("subtract", 1),
         lambda: counter.ask(OddMethods.inherited),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(AttributeError) as caught:
             call()
         assert "Counter" in str(caught.value)
@@ -30,10 +37,7 @@ def test_an_unknown_method_lists_the_methods(spawn: Spawn) -> None:
     assert counter.get().result(TIMEOUT) == 0, "nothing was sent"
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["_private", "attribute", "computed", "Inner", "__init__", "on_start", "on_stop", "spawn", "watch"],
-)
+@pytest.mark.parametrize("name", NO_MESSAGES)
 def test_what_is_no_message_cannot_be_called(spawn: Spawn, name: str) -> None:
     odd: Any = spawn(OddMethods)
     with pytest.raises(AttributeError, match="static"):

@@ -188,9 +188,7 @@ def test_an_error_in_a_callback_is_a_failure(
     ("arguments", "error"),
     [((3, 1, print), "TypeError"), ((None, Signals.READABLE, print), "TypeError")],
 )
-def test_misuse(
-    spawn: Spawn, journal: Journal, arguments: tuple[object, ...], error: str
-) -> None:
+def test_misuse(spawn: Spawn, journal: Journal, arguments: tuple[object, ...], error: str) -> None:
     plumber = spawn(Plumber, journal.ref)
     assert plumber.try_watch(*arguments).result(TIMEOUT) == error
     assert plumber.try_watch_closed().result(TIMEOUT) == "InvalidArgumentError"

@@ -75,8 +75,10 @@ inline void RunWorker(WorkerPool* pool, size_t quantum = 16,
   WorkerPool::Worker worker;
   for (;;) {
     Ref<Sequence> sequence = pool->TryNext(&worker);
-    if (!sequence) sequence = pool->Next(&worker);
-    if (!sequence) break;
+    if (!sequence) {
+      if (!pool->AwaitReady(&worker)) break;
+      continue;
+    }
     if (start_thread && pool->WantsThread()) start_thread();
     RunSequence(pool, std::move(sequence), quantum);
   }

@@ -89,7 +89,7 @@ TEST(a_shutdown_waits_until_what_did_not_begin_is_skipped) {
   RunSequence(pool.get(), std::move(taken));
   CHECK_EQ(skipped.load(), 1u);
   CHECK_OK(pool->WaitDrained(0));
-  CHECK(!pool->Next(&worker));
+  CHECK(!pool->AwaitReady(&worker));
 }
 
 TEST(a_task_of_a_shutdown_may_not_post) {

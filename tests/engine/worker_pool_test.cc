@@ -2,7 +2,11 @@
 
 #include "worker_pool.h"
 
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #include "check.h"
 #include "tasks.h"
@@ -19,7 +23,7 @@ struct Hand {
     FlushWakes();
   }
   // Ends the thread; the pool must be closed and empty.
-  void End() { CHECK(!pool->Next(&worker)); }
+  void End() { CHECK(!pool->AwaitReady(&worker)); }
 
   WorkerPool* const pool;
   WorkerPool::Worker worker;
@@ -161,8 +165,8 @@ TEST(one_thread_is_wanted_as_long_as_none_is_to_spare) {
   }
   pool.Close();
   CHECK(!pool.pool->WantsThread());
-  CHECK(!pool.pool->Next(&first));
-  CHECK(!pool.pool->Next(&second));
+  CHECK(!pool.pool->AwaitReady(&first));
+  CHECK(!pool.pool->AwaitReady(&second));
   CHECK_EQ(pool.pool->statistics().threads, 0u);
 }
 
@@ -181,7 +185,7 @@ TEST(sequences_that_may_block_allow_for_more_threads_while_they_run) {
   first.Finish(std::move(taken));
   CHECK(!pool.pool->WantsThread());
   // There is one thread too many now; the first that looks for work and finds none ends.
-  CHECK(!pool.pool->Next(&second));
+  CHECK(!pool.pool->AwaitReady(&second));
   CHECK_EQ(pool.pool->statistics().threads, 1u);
   pool.Close();
   first.End();
@@ -217,6 +221,98 @@ TEST(a_sleeping_thread_is_woken_by_a_push) {
     CHECK_OK(Post(sequence.get(), [&] { ran.store(true); }));
     while (!ran.load()) sched_yield();
   }
+}
+
+TEST(a_thread_that_was_woken_has_taken_nothing) {
+  HandPool pool(2);
+  Hand holder(pool.pool.get());
+  Hand woken(pool.pool.get());
+  Ref<Sequence> sequence = pool.NewSequence();
+  CHECK_OK(Post(sequence.get(), Nothing));
+  CHECK(pool.pool->AwaitReady(&woken.worker));
+  CHECK_EQ(pool.pool->statistics().ready, 1u);
+  // Somebody else was faster.
+  Ref<Sequence> taken = holder.TryNext();
+  CHECK(taken.get() == sequence.get());
+  CHECK(!woken.TryNext());
+  RunAll(taken.get());
+  holder.Finish(std::move(taken));
+  // What comes meanwhile is there for whoever takes first.
+  CHECK_OK(Post(sequence.get(), Nothing));
+  CHECK(pool.pool->AwaitReady(&woken.worker));
+  taken = woken.TryNext();
+  CHECK(taken.get() == sequence.get());
+  CHECK(!holder.TryNext());
+  RunAll(taken.get());
+  woken.Finish(std::move(taken));
+  pool.Close();
+  holder.End();
+  woken.End();
+}
+
+TEST(a_due_timer_ends_the_wait) {
+  HandPool pool(1);
+  Hand worker(pool.pool.get());
+  Ref<Sequence> sequence = pool.NewSequence();
+  {
+    ApiCall call;
+    TimerQueue::Key key;
+    CHECK_OK(pool.pool->AddTimer(Now() + 100'000, sequence, new FunctionTask(Nothing), &key));
+  }
+  CHECK(pool.pool->AwaitReady(&worker.worker));
+  Ref<Sequence> taken = worker.TryNext();
+  CHECK(taken.get() == sequence.get());
+  RunAll(taken.get());
+  worker.Finish(std::move(taken));
+  pool.Close();
+  worker.End();
+}
+
+// One thread has a lock that all need for their work, as the interpreter's: it works on alone,
+// and the others come in when it lets go.
+TEST(threads_that_share_a_lock_run_everything) {
+  constexpr size_t kRounds = 2'000;
+  auto pool = MakeRef<WorkerPool>(3);
+  std::mutex lock;
+  std::atomic<size_t> left{3 * kRounds};
+  std::vector<Ref<Sequence>> sequences;
+  for (int i = 0; i < 3; ++i) {
+    sequences.push_back(MakeRef<Sequence>(Ref<Scheduler>(Ref<WorkerPool>(pool)), SequenceTraits{}));
+  }
+  std::function<void(size_t, size_t)> step = [&](size_t at, size_t rounds) {
+    --left;
+    if (rounds > 1) {
+      const size_t next = (at + 1) % 3;
+      CHECK_OK(Post(sequences[next].get(), [&step, next, rounds] { step(next, rounds - 1); }));
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    pool->AddThread();
+    threads.emplace_back([&] {
+      WorkerPool::Worker worker;
+      std::unique_lock<std::mutex> held(lock);
+      for (;;) {
+        if (Ref<Sequence> taken = pool->TryNext(&worker)) {
+          RunSequence(pool.get(), std::move(taken));
+          continue;
+        }
+        held.unlock();
+        const bool goes_on = pool->AwaitReady(&worker);
+        held.lock();
+        if (!goes_on) return;
+      }
+    });
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    CHECK_OK(Post(sequences[i].get(), [&step, i] { step(i, kRounds); }));
+  }
+  while (left > 0) sched_yield();
+  {
+    ApiCall call;
+    DropTasks(pool->Close());
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST(ready_sequences_wake_one_thread_after_another) {

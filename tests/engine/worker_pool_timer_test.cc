@@ -86,7 +86,7 @@ TEST(a_timer_is_kept_by_those_that_stay_when_a_surplus_thread_ends) {
     DropTasks(pool->Close());
   }
   for (std::thread& sleeper : sleepers) sleeper.join();
-  CHECK(!pool->Next(&worker));
+  CHECK(!pool->AwaitReady(&worker));
 }
 
 TEST(equal_times_keep_the_order_of_posting_on_several_threads) {
@@ -115,7 +115,7 @@ TEST(equal_times_keep_the_order_of_posting_on_several_threads) {
       }
       ApiCall call;
       DropTasks(pool->Close());
-      CHECK(!pool->Next(&worker));
+      CHECK(!pool->AwaitReady(&worker));
     });
     for (size_t i = 0; i < kTimers; ++i) CHECK_EQ(order[i], i);
   }

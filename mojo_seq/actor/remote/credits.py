@@ -70,7 +70,7 @@ class Purse:
         return connection.lost or self._number in connection.ends
 
     def park(self, connection: Connection, send: Any) -> None:
-        """Calls `send` when there is a credit."""
+        """Calls `send` when there is a credit; it returns False if it does not need it any more."""
         self._held_back.append(send)
         self.give(connection, 0)
         connection.attend()
@@ -84,7 +84,8 @@ class Purse:
         self.left += count
         while self._held_back and (self.left > 0 or self._is_over(connection)):
             self.left -= 1
-            self._held_back.popleft()()
+            if not self._held_back.popleft()():
+                self.left += 1
 
 
 class CreditBook:

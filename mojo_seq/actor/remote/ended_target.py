@@ -1,4 +1,4 @@
-"""EndedTarget: an actor that has ended before a ref to it came home."""
+"""EndedTarget: an actor that has ended before a ref to it came home, or that has no way to it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
 
 class EndedTarget:
-    """Fails all asks. Any thread."""
+    """Fails all asks. Any thread.
 
-    is_alive = False
+    Args:
+        is_alive: it has not ended, as far as is known, but cannot be reached from here.
+    """
 
-    def __init__(self, description: Description, reason: StopReason) -> None:
+    def __init__(
+        self, description: Description, reason: StopReason, is_alive: bool = False
+    ) -> None:
         self.description = description
+        self.is_alive = is_alive
         self._reason = reason
 
     @property

@@ -145,6 +145,7 @@ class Host(Accepted):
 
     def cell_ended(self, cell: Any, reason: StopReason) -> None:
         """See Upward."""
+        self.node.note_end(-cell.home_number, reason)
         self.node.hosted.pop(cell.home_number, None)
         self._tell(wire.ENDED, cell.home_number, portable(reason))
 

@@ -34,7 +34,9 @@ class HostedCell(LocalCell):
         return self.host.home_id, self.home_number
 
     def stop(self) -> None:
-        """See ActorRef; the home does it."""
+        """See ActorRef; the home does it, but takes its time to say so."""
+        self.stopping = True
+        self.wake_senders()
         self.host.home.command(wire.STOP, self.home_number)
 
     def kill(self) -> None:

@@ -88,8 +88,12 @@ class Node:
 
     def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
         """One of those has ended; any thread."""
+        self.note_end(identity[1], reason)
+
+    def note_end(self, number: int, reason: StopReason) -> None:
+        """An actor has ended that somebody may still ask for. Any thread."""
         with self._lock:
-            self._reasons[identity[1]] = reason
+            self._reasons[number] = reason
             if len(self._reasons) > _MOST_REASONS:
                 forgotten = next(iter(self._reasons))
                 del self._reasons[forgotten]

@@ -26,6 +26,19 @@ _SOON = 0.003
 _READABLE = _core.Signals.READABLE
 
 
+# For threads with other pipes to care for: what to call before they wait for long.
+_stand_ins: dict[int, Callable[[], object]] = {}
+_SHORTLY = 0.0002
+
+
+def set_stand_in(stand_in: Callable[[], object] | None) -> None:
+    """To be called by such a thread at its begin, and with None at its end."""
+    if stand_in is None:
+        _stand_ins.pop(threading.get_ident(), None)
+    else:
+        _stand_ins[threading.get_ident()] = stand_in
+
+
 # Of all readers. They are closed by their readers, and so must not be collected before those.
 _open: dict[int, MessagePipeHandle] = {}
 
@@ -178,9 +191,17 @@ class PipeReader:
         try:
             with self._reading:
                 pass  # what the I/O thread has read is handled: `done` knows of it
+            stand_in = _stand_ins.get(thread)
             while not done():
                 left = None if deadline is None else deadline - monotonic()
-                result, _ = _core.wait(self.pipe, _READABLE, left)
+                if stand_in is not None and (left is None or left > _SHORTLY):
+                    result, _ = _core.wait(self.pipe, _READABLE, _SHORTLY)
+                    if result is _core.Result.DEADLINE_EXCEEDED:
+                        stand_in()
+                        stand_in = None
+                        continue
+                else:
+                    result, _ = _core.wait(self.pipe, _READABLE, left)
                 if result is _core.Result.DEADLINE_EXCEEDED or not self.read():
                     return
         except _core.InvalidArgumentError:

@@ -214,7 +214,7 @@ class PlacedCell(Route):
             return False
         return link.write(encode(what, wire.pack_suffix(kind, self.number, 0)))
 
-    def command(self, function: Callable[..., object], *args: Any) -> None:
+    def command(self, function: Any, *args: Any) -> Any:
         """Its sequence is elsewhere; what is to be done here is done at once."""
         function(*args)
 
@@ -245,11 +245,13 @@ class PlacedCell(Route):
 
     def stop(self) -> None:
         """See ActorRef."""
+        super().command(wire.STOP)
         self.guardian.post(self.guardian.end, self, StopReason("stopped"))
 
     def kill(self) -> None:
         """See ActorRef."""
         self.closed = True
+        super().command(wire.KILL)
         self.guardian.post(self.guardian.end, self, StopReason("killed"), False)
 
     def stop_linked(self, error: BaseException | None) -> None:

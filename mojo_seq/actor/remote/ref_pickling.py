@@ -131,7 +131,7 @@ def load_ref(
         pipe.close()
     description = Description(identity, name, module, qualname, frozenset(methods), placed, box)
     if connection is None:
-        return ActorRef(EndedTarget(description, _no_way()), description.methods)
+        return ActorRef(EndedTarget(description, _no_way(), is_alive=True), description.methods)
     target = (PlacedTarget if placed else RemoteTarget)(description, connection)
     return ActorRef(target, description.methods)
 
@@ -145,7 +145,7 @@ def ref_to(
     if local is not None:
         return local
     description = Description(identity, name, module, qualname, frozenset(), False, None)
-    return ActorRef(EndedTarget(description, _no_way()), frozenset())
+    return ActorRef(EndedTarget(description, _no_way(), is_alive=True), frozenset())
 
 
 def _no_way() -> StopReason:

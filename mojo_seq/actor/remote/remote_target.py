@@ -128,10 +128,14 @@ class RemoteTarget:
         return connection.reason or connection.ends.get(self.number) or self._route.known_end()
 
     def stop(self) -> None:
-        self.connection.command(wire.STOP, self.number)
+        """See ActorRef."""
+        if not self._route.command(wire.STOP):
+            self.connection.command(wire.STOP, self.number)
 
     def kill(self) -> None:
-        self.connection.command(wire.KILL, self.number)
+        """The same."""
+        if not self._route.command(wire.KILL):
+            self.connection.command(wire.KILL, self.number)
 
     def stop_linked(self, error: BaseException | None) -> None:
         """An actor that it is linked to has failed."""

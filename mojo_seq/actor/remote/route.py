@@ -162,10 +162,11 @@ class Route:
         else:
             purse.park(connection, lambda: self._send_held_back(envelope))
 
-    def _send_held_back(self, envelope: Any) -> None:
+    def _send_held_back(self, envelope: Any) -> bool:
+        """False: it is not sent."""
         reply = envelope.reply
         if reply.done():
-            return
+            return False
         ask = next_ask()
         try:
             encoded = self._encode(
@@ -178,10 +179,11 @@ class Route:
             )
         except Exception as error:
             reply.fail(error)
-            return
+            return False
         connection = self._connection or self._wait_for_way(encoded, ask, reply)
         if connection is not None:
             self._write(connection, encoded, ask, reply)
+        return True
 
     # Where the actor is.
 
@@ -208,6 +210,11 @@ class Route:
             encoded.discard()
             if reply is not None:
                 reply.fail(dead_error(reason, self))
+
+    def command(self, kind: int) -> bool:
+        """Sends STOP or KILL after what was sent so far. False: the way is not known."""
+        connection = self._connection
+        return connection is not None and connection.command(kind, self._there)
 
     def known_end(self) -> StopReason | None:
         """Why it has ended, as far as the way there knows."""

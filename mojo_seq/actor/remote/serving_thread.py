@@ -8,6 +8,7 @@ import threading
 
 from mojo_seq import _core
 from mojo_seq.actor.remote.io_thread import io_thread
+from mojo_seq.actor.remote.pipe_reader import set_stand_in
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class ServingThread:
 
     def _run(self) -> None:
         pool = self._threads.pool
+        set_stand_in(self._have_watched)
         serve: Callable[..., None] | None = getattr(pool, "serve", None)
         try:
             if serve is not None:
@@ -100,6 +102,7 @@ class ServingThread:
                 while (found := self._poll()) is not None:
                     self._dispatch(found)
         finally:
+            set_stand_in(None)
             self._bell.close()
             self._ear.close()
             io_thread.release(os.getpid())
@@ -151,6 +154,17 @@ class ServingThread:
         for each in found:
             each.read()
 
+    def _have_watched(self) -> None:
+        """It is about to wait for something else, in the middle of running an actor."""
+        with self._lock:
+            self._watch_all()
+
+    def _watch_all(self) -> None:
+        for each in self._direct:
+            if each.served:
+                each.served = False
+                each.watch()
+
     # The tick, on the I/O thread.
 
     def _begin_ticking(self) -> None:
@@ -167,9 +181,7 @@ class ServingThread:
                 self._idle_ticks += 1
             else:
                 self._idle_ticks = 0
-                for each in self._direct:
-                    each.served = False
-                    each.watch()
+                self._watch_all()
             if self._closing or self._idle_ticks > _IDLE_TICKS:
                 self._ticking = False
                 return

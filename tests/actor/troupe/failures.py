@@ -69,17 +69,13 @@ class Supervising(Parent):
 class Family(Parent):
     """Has its children from its start on, also after a restart."""
 
-    def __init__(
-        self, journal: ActorRef[JournalKeeper], label: str, children: list[str]
-    ) -> None:
+    def __init__(self, journal: ActorRef[JournalKeeper], label: str, children: list[str]) -> None:
         super().__init__(journal, label)
         self.names = children
 
     def on_start(self) -> None:
         super().on_start()
-        self.children = [
-            self.spawn(Fragile, self.journal, name, name=name) for name in self.names
-        ]
+        self.children = [self.spawn(Fragile, self.journal, name, name=name) for name in self.names]
 
     def child(self, index: int) -> ActorRef[Fragile]:
         return self.children[index]

@@ -8,7 +8,7 @@ from mojo_seq import Actor
 
 
 class Namesakes(Actor):
-    def stop(self) -> Any:  # type: ignore[override]
+    def stop(self) -> Any:
         return "message stop"
 
     def kill(self) -> str:

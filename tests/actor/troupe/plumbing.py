@@ -161,6 +161,4 @@ class Clock(Puppet):
         return "set"
 
     def own_sequence_later(self) -> None:
-        self.call_later(
-            0.0, lambda: self.note(self.task_runner.runs_tasks_in_current_sequence())
-        )
+        self.call_later(0.0, lambda: self.note(self.task_runner.runs_tasks_in_current_sequence()))

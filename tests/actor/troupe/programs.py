@@ -91,7 +91,7 @@ with ActorSystem(2) as system:
     if child == 0:
         try:
             try:
-                answer = counter.add(1).result(10)
+                answer = counter.add(1).result(5)
             except (MojoError, RuntimeError) as error:
                 answer = type(error).__name__
             with ActorSystem(2) as own:

@@ -23,9 +23,6 @@ class Sender(Actor):
             return "full"
         return "sent"
 
-    async def send_async(self, ref: ActorRef[Any], method: str, *args: Any) -> str:
-        return self.send(ref, method, *args)
-
     def ask_it(self, ref: ActorRef[Any], method: str, *args: Any) -> Any:
         """Blocks for the answer."""
         return ref.ask(method, *args).result(TIMEOUT)
@@ -39,6 +36,16 @@ class Sender(Actor):
 
     def error_of(self, ref: ActorRef[Any], method: str, *args: Any) -> BaseException | None:
         return ref.ask(method, *args).exception(TIMEOUT)
+
+    def fill(self, ref: ActorRef[Any], method: str, most: int) -> int:
+        """Tells until there is no room. Returns how often there was."""
+        for number in range(most):
+            if self.send(ref, method, number) == "full":
+                return number
+        return most
+
+    async def fill_async(self, ref: ActorRef[Any], method: str, most: int) -> int:
+        return self.fill(ref, method, most)
 
     def fill_own(self) -> None:
         for _ in range(10):

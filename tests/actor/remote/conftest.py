@@ -1,0 +1,61 @@
+"""Fixtures of the tests of actors in other processes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Other processes import what they run by name, and the package has the same name on both sides.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from strangers import Depot
+
+from mojo_seq import Actor, ActorRef, ActorSystem, ProcessPool, _core
+
+TIMEOUT = 10
+
+Put = Callable[..., ActorRef[Any]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def threads_of_the_session() -> Iterator[None]:
+    """Those of pools are there before anything is counted."""
+    with ProcessPool(1) as pool:
+        with ActorSystem(1) as system:
+            assert system.spawn(Depot, on=pool).add(1).result(TIMEOUT) == 1
+        yield
+
+
+@pytest.fixture
+def memory_given_back(settled: None) -> Iterator[None]:
+    """What is kept for the next large messages is not left behind."""
+    yield
+    _core.release_cached_memory()
+
+
+@pytest.fixture
+def pool(memory_given_back: None) -> Iterator[ProcessPool]:
+    """Two workers of this test's own."""
+    with ProcessPool(2) as made:
+        yield made
+
+
+@pytest.fixture
+def system(pool: ProcessPool) -> Iterator[ActorSystem]:
+    """A system that ends before the pool does."""
+    with ActorSystem(2) as made:
+        yield made
+
+
+@pytest.fixture
+def put(system: ActorSystem, pool: ProcessPool) -> Put:
+    """Spawns an actor in a worker process."""
+
+    def make(actor_class: type[Actor], /, *args: Any, **options: Any) -> ActorRef[Any]:
+        return system.spawn(actor_class, *args, on=pool, **options)
+
+    return make
