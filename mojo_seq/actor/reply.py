@@ -11,12 +11,14 @@ from mojo_seq.actor import awaiting
 from mojo_seq.actor.actor_ref import ActorRef
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from threading import Condition
+    from typing import Self
 
 T = TypeVar("T")
 
 
-class Reply(_core.ReplyBase, Future[T]):  # type: ignore[misc, override]
+class Reply(_core.ReplyBase, Future[T]):  # type: ignore[override]
     """The answer to an ask: a concurrent.futures.Future that can also be awaited.
 
     `result(timeout)` blocks a thread; `await reply` works under asyncio, trio and in `async def`
@@ -26,6 +28,14 @@ class Reply(_core.ReplyBase, Future[T]):  # type: ignore[misc, override]
 
     if TYPE_CHECKING:
 
+        # As concurrent.futures.wait and as_completed see it.
+        _condition: Condition
+        _state: str
+        _waiters: list[Any]
+
+        def result(self, timeout: float | None = None) -> T: ...
+        def exception(self, timeout: float | None = None) -> BaseException | None: ...
+        def add_done_callback(self, fn: Callable[[Self], object]) -> None: ...
         def __await__(self) -> Generator[Any, None, T]: ...
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 # Workers import the actors by name, and the package has the same name on both sides.
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 
 from troupe import TIMEOUT, Gate, Journal
 from troupe.fixtures import Gates, Place, RunThreads, Spawn, WaitEnded

@@ -1,4 +1,4 @@
-"""One actor at one kind of place, another at another: all pairs (issue: same ref, same semantics)."""
+"""One actor at one kind of place, another at another: all pairs (same ref, same semantics)."""
 
 from __future__ import annotations
 

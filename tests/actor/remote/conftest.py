@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 # Other processes import what they run by name, and the package has the same name on both sides.
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 
 from strangers import Depot
+from strangers.fixtures import TIMEOUT, Put
 
 from mojo_seq import Actor, ActorRef, ActorSystem, ProcessPool, _core
-
-TIMEOUT = 10
-
-Put = Callable[..., ActorRef[Any]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,9 +28,11 @@ def threads_of_the_session() -> Iterator[None]:
 
 
 @pytest.fixture
-def memory_given_back(settled: None) -> Iterator[None]:
-    """What is kept for the next large messages is not left behind."""
+def memory_given_back(settled: None, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """What is kept for the next large messages is not left behind, nor what was logged at the end
+    of pools and systems."""
     yield
+    caplog.clear()
     _core.release_cached_memory()
 
 

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from conftest import TIMEOUT, Put
 from strangers import Friend
 from strangers.actors import Doorkeeper, Waiting
+from strangers.fixtures import TIMEOUT, Put
 
 from mojo_seq import ActorRef, ActorSystem, Mailbox, MailboxFullError
 

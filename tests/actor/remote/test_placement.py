@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import TIMEOUT, Put
 from strangers import Depot, Friend, Watching
+from strangers.fixtures import TIMEOUT, Put
 
 from mojo_seq import (
     ActorDeadError,

@@ -8,8 +8,8 @@ import pickle
 from typing import Any
 
 import pytest
-from conftest import TIMEOUT, Put
 from strangers import Depot, Watching, ask_and_report, ask_over_pipe, report
+from strangers.fixtures import TIMEOUT, Put
 from strangers.programs import run_in_multiprocessing
 
 from mojo_seq import (

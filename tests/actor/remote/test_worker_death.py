@@ -8,8 +8,8 @@ import threading
 from typing import Any
 
 import pytest
-from conftest import TIMEOUT, Put
 from strangers import Depot, Friend, Watching
+from strangers.fixtures import TIMEOUT, Put
 
 from mojo_seq import (
     ActorDeadError,
