@@ -74,6 +74,9 @@ class Encoder:
         for each in self.made:
             each.close()
 
+    def __del__(self) -> None:
+        self.discard()  # what was not sent and is forgotten; what was sent is closed already
+
 
 class Decoder:
     """The handles that came with one message; of one thread."""

@@ -28,6 +28,28 @@ def test_stop_handles_what_is_queued(
     assert journal.take(2) == [("a", "told"), ("a", "stopped")]
 
 
+@pytest.mark.parametrize("count", [0, 1, 14, 15, 16, 31, 62, 63, 64, 65, 127, 128, 200])
+def test_stop_handles_any_number(
+    spawn: Spawn,
+    journal: Journal,
+    gate: Gate,
+    wait_ended: WaitEnded,
+    caplog: pytest.LogCaptureFixture,
+    count: int,
+) -> None:
+    # However many an actor handles in one go, the stop is not forgotten behind the last one.
+    puppet = spawn(Puppet, journal.ref)
+    held = puppet.hold(gate.ref)
+    assert journal.next() == "held"
+    for _ in range(count):
+        puppet.work.tell()
+    puppet.stop()
+    gate.open()
+    held.result(TIMEOUT)
+    assert wait_ended(puppet).kind == "stopped"
+    assert caplog.records == [], "its time was not up"
+
+
 def test_stop_handles_queued_async_messages(
     spawn: Spawn, journal: Journal, gate: Gate, wait_ended: WaitEnded
 ) -> None:

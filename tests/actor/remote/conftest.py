@@ -28,11 +28,14 @@ def threads_of_the_session() -> Iterator[None]:
 
 
 @pytest.fixture
-def memory_given_back(settled: None, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """What is kept for the next large messages is not left behind, nor what was logged at the end
-    of pools and systems."""
+def memory_given_back(
+    settled: None, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """What is kept for the next large messages is not left behind, nor the actors and exceptions
+    in what was logged at the end of pools and systems."""
     yield
     caplog.clear()
+    request.config.pluginmanager.get_plugin("logging-plugin").report_handler.reset()
     _core.release_cached_memory()
 
 
