@@ -9,7 +9,10 @@ cdef extern from "current_environment.h" namespace "mojo_seq":
 # (ns). Their sockets are not watched by anybody else.
 cdef Time OUTSIDE_SLICE = 1_000_000
 # A wait without limit in which the clock has moved so often waits for what never comes.
-cdef enum: MOST_TIMERS = 1_000_000
+cdef enum: MOST_TIMERS = 200_000
+# From then on a wait in a task lets the oldest go first: two that post each other for ever must not
+# keep out what it waits for.
+cdef enum: FAIR_AFTER = 1_000
 
 
 cdef inline Environment this_environment():
@@ -134,7 +137,8 @@ cdef class Environment:
         """Raises what tells that nothing can go on.
 
         Args:
-            waits: (description, task runner or None, frame) of each blocking call, innermost last.
+            waits: (description, task runner or None, frame, could go on) of each blocking call,
+                innermost last.
             blocked: (task runner or None, number of tasks) of sequences that have some, but cannot
                 run them now.
             reason: what is the matter.
@@ -277,12 +281,16 @@ cdef class Environment:
         cdef Ref[Sequence] sequence
         cdef Turn turn
         cdef Time timer, silent_since = 0
-        cdef bint holds = False
-        cdef int tasks = 0, timers = 0
+        cdef bint holds = False, newest_first
+        cdef int timers = 0
+        cdef uint64_t tasks = 0
         while True:
             if condition is not None and not holds:
                 holds = condition._holds()
-            turn = self._simulation.Next(holds, &sequence)
+            # What a task waits for is likely what it has just posted. Whatever else is begun on its
+            # stack must end before it can go on, and might wait for it.
+            newest_first = len(self._waits) > 1 and tasks < FAIR_AFTER
+            turn = self._simulation.Next(holds, newest_first, &sequence)
             if turn == Turn.kCaller:
                 return True
             if turn == Turn.kMisfit:
@@ -310,7 +318,7 @@ cdef class Environment:
                 self._simulation.AdvanceTo(deadline)
                 return False
             else:
-                self._report("nothing is left to run")
+                self._report("nothing is left to run", True)
 
     cdef bint _may_hear(self, Time* silent_since, Time until) except -1:
         """While other threads or processes may send something, real time passes as the mock time
@@ -345,9 +353,12 @@ cdef class Environment:
             after_call()
         return 0
 
-    cdef int _report(self, object reason) except -1:
-        waits = [((<_Condition>condition)._describe(), runner, frame)
-                 for condition, runner, frame in self._waits]
+    cdef int _report(self, object reason, bint idle=False) except -1:
+        """Raises. `idle`: those further down may be able to go on, but not before the innermost."""
+        cdef list waits = []
+        for condition, runner, frame in self._waits:
+            could = idle and condition is not self._waits[-1][0] and (<_Condition>condition)._holds()
+            waits.append(((<_Condition>condition)._describe(), runner, frame, could))
         self.deadlocked(waits, self._blocked(), reason)
         raise RuntimeError(reason)
 

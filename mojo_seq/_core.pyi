@@ -600,7 +600,7 @@ class Environment:
     def expects_news(self) -> bool: ...
     def deadlocked(
         self,
-        waits: list[tuple[str, Any, FrameType | None]],
+        waits: list[tuple[str, Any, FrameType | None, bool]],
         blocked: list[tuple[Any, int]],
         reason: str,
     ) -> Never: ...

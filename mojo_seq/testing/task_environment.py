@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from mojo_seq import _core
-from mojo_seq.sequence import SequencedTaskRunner
-from mojo_seq.testing.deadlock_error import report
+from mojo_seq.testing.deadlock_error import Blocked, Wait, report
 from mojo_seq.testing.simulated_future import SimulatedFuture
 from mojo_seq.testing.simulated_threads import SimulatedLoopRunner, SimulatedThreads
 
@@ -28,8 +27,8 @@ class TaskEnvironment(_core.Environment):
     Delays and timeouts are of mock time: it moves on, to the next timer, when all that could run
     has run. `time.sleep`, locks and queues of `threading` know nothing of that and just block.
 
-    A blocking call that could never return raises `DeadlockError`, with a list of what waits. If
-    threads were started in the block, or pipes lead to other processes, it first waits for these,
+    A blocking call that could never return raises `DeadlockError`, with a list of what waits; one
+    that waits for a task which could go on, but is below it on the stack, `NestingError`. If threads were started in the block, or pipes lead to other processes, it first waits for these,
     in real time, for up to `patience` seconds without news.
 
     Leaving the block shuts down the pools that were made in it, and drops the tasks that are
@@ -38,8 +37,8 @@ class TaskEnvironment(_core.Environment):
     `task_errors` holds such errors, and a test that expects them clears it.
 
     Args:
-        seed: chooses the order, from 0 to 2**64 - 1. None: always the sequence that has been ready
-            for longest. Both are the same on every machine.
+        seed: chooses the order, from 0 to 2**64 - 1. None: the sequence that has been ready for
+            longest or, while a task waits, for shortest. Both are the same on every machine.
         schedule: the `schedule` of an earlier run, which is repeated.
 
     Raises:
@@ -102,11 +101,11 @@ class TaskEnvironment(_core.Environment):
 
     def deadlocked(
         self,
-        waits: Sequence[tuple[str, SequencedTaskRunner | None, FrameType | None]],
-        blocked: Sequence[tuple[SequencedTaskRunner | None, int]],
+        waits: Sequence[Wait],
+        blocked: Sequence[Blocked],
         reason: str,
     ) -> NoReturn:
-        """Raises a DeadlockError."""
+        """Raises a DeadlockError or a NestingError."""
         order = "readiness" if self.seed is None else f"seed {self.seed}"
         raise report(reason, waits, blocked, order)
 
