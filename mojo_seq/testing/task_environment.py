@@ -28,7 +28,8 @@ class TaskEnvironment(_core.Environment):
     has run. `time.sleep`, locks and queues of `threading` know nothing of that and just block.
 
     A blocking call that could never return raises `DeadlockError`, with a list of what waits; one
-    that waits for a task which could go on, but is below it on the stack, `NestingError`. If threads were started in the block, or pipes lead to other processes, it first waits for these,
+    that waits for a task which could go on, but is below it on the stack, `NestingError`. If
+    threads were started in the block, or pipes lead to other processes, it first waits for these,
     in real time, for up to `patience` seconds without news.
 
     Leaving the block shuts down the pools that were made in it, and drops the tasks that are

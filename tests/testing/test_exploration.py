@@ -12,8 +12,8 @@ import pytest
 from mojo_seq import (
     InvalidArgumentError,
     SequencedTaskRunner,
-    SimpleWatcher,
     Signals,
+    SimpleWatcher,
     ThreadPool,
     WaitableEvent,
     create_message_pipe,
