@@ -278,6 +278,20 @@ cdef class Environment:
 
     cdef bint _pump(self, _Condition condition, Time deadline, bint clock_moves) except -1:
         """Runs tasks until the condition holds (True) or the time is up or nothing is ready."""
+        # What is run here has nothing to do with the method or the event loop that waits for it.
+        cdef PyObject* mailbox = SetCurrentMailbox(NULL)
+        asyncio = sys_modules.get("asyncio")
+        loop = asyncio._get_running_loop() if asyncio is not None else None
+        if loop is not None:
+            asyncio._set_running_loop(None)
+        try:
+            return self._run_tasks(condition, deadline, clock_moves)
+        finally:
+            if loop is not None:
+                asyncio._set_running_loop(loop)
+            SetCurrentMailbox(mailbox)
+
+    cdef bint _run_tasks(self, _Condition condition, Time deadline, bint clock_moves) except -1:
         cdef Ref[Sequence] sequence
         cdef Turn turn
         cdef Time timer, silent_since = 0

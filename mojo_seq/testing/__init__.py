@@ -10,13 +10,23 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from mojo_seq.testing.deadlock_error import DeadlockError, NestingError
     from mojo_seq.testing.exploration import explore
+    from mojo_seq.testing.probe import Probe, ProbeMessage
     from mojo_seq.testing.task_environment import TaskEnvironment
 
-__all__ = ["DeadlockError", "NestingError", "TaskEnvironment", "explore"]
+__all__ = [
+    "DeadlockError",
+    "NestingError",
+    "Probe",
+    "ProbeMessage",
+    "TaskEnvironment",
+    "explore",
+]
 
 _HOMES = {
     "DeadlockError": "mojo_seq.testing.deadlock_error",
     "NestingError": "mojo_seq.testing.deadlock_error",
+    "Probe": "mojo_seq.testing.probe",
+    "ProbeMessage": "mojo_seq.testing.probe",
     "TaskEnvironment": "mojo_seq.testing.task_environment",
     "explore": "mojo_seq.testing.exploration",
 }
