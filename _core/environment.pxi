@@ -79,6 +79,28 @@ cdef class _Idle(_Condition):
         return self._call
 
 
+cdef enum Outcome:
+    OPEN
+    HELD
+    TIMED_OUT
+
+
+@cython.final
+cdef class _Wait:
+    """A blocking call on the stack."""
+
+    cdef _Condition condition
+    cdef object runner      # of the task that makes it, or None
+    cdef object frame
+    cdef Time deadline
+    cdef Outcome outcome    # what it will return, also if those above it end later
+
+    cdef bint _holds(self) except -1:
+        if self.outcome == OPEN and self.condition._holds():
+            self.outcome = HELD
+        return self.outcome == HELD
+
+
 cdef class Environment:
     """Runs sequences on one thread, on mock time, in an order that is chosen by a seed.
 
@@ -91,7 +113,7 @@ cdef class Environment:
     cdef readonly object seed
     cdef public double patience
     cdef readonly list task_errors
-    cdef list _waits              # (condition, runner, frame) of the calls on the stack
+    cdef list _waits              # the calls on the stack, the innermost last
     cdef list _at_exit
     cdef bint _used
 
@@ -250,61 +272,56 @@ cdef class Environment:
             return True
         if deadline <= self._simulation.now():
             return False
-        self._begin_wait(condition)
-        try:
-            return self._pump(condition, deadline, True)
-        finally:
-            self._waits.pop()
+        return self._pump(condition, deadline, True)
 
     cdef int _pump_all(self, object call, Time deadline) except -1:
         cdef _Idle nothing = _Idle.__new__(_Idle)
         nothing._call = call
-        self._begin_wait(nothing)
-        try:
-            self._pump(None, deadline, deadline > self._simulation.now())
-        finally:
-            self._waits.pop()
-        return 0
-
-    cdef int _begin_wait(self, _Condition condition) except -1:
-        cdef PyObject* runner = GetCurrentRunner()
-        cdef PyFrameObject* frame = PyEval_GetFrame()
-        self._waits.append((
-            condition,
-            <object>runner if runner is not NULL else None,
-            <object><PyObject*>frame if frame is not NULL else None,
-        ))
+        self._pump(nothing, deadline, deadline > self._simulation.now())
         return 0
 
     cdef bint _pump(self, _Condition condition, Time deadline, bint clock_moves) except -1:
         """Runs tasks until the condition holds (True) or the time is up or nothing is ready."""
+        cdef _Wait wait = _Wait.__new__(_Wait)
+        cdef PyObject* runner = GetCurrentRunner()
+        cdef PyFrameObject* frame = PyEval_GetFrame()
+        wait.condition = condition
+        wait.deadline = deadline
+        if runner is not NULL:
+            wait.runner = <object>runner
+        if frame is not NULL:
+            wait.frame = <object><PyObject*>frame
         # What is run here has nothing to do with the method or the event loop that waits for it.
         cdef PyObject* mailbox = SetCurrentMailbox(NULL)
         asyncio = sys_modules.get("asyncio")
         loop = asyncio._get_running_loop() if asyncio is not None else None
         if loop is not None:
             asyncio._set_running_loop(None)
+        self._waits.append(wait)
         try:
-            return self._run_tasks(condition, deadline, clock_moves)
+            return self._run_tasks(wait, clock_moves)
         finally:
+            self._waits.pop()
             if loop is not None:
                 asyncio._set_running_loop(loop)
             SetCurrentMailbox(mailbox)
 
-    cdef bint _run_tasks(self, _Condition condition, Time deadline, bint clock_moves) except -1:
+    cdef bint _run_tasks(self, _Wait wait, bint clock_moves) except -1:
         cdef Ref[Sequence] sequence
         cdef Turn turn
+        cdef Time deadline = wait.deadline
         cdef Time timer, silent_since = 0
-        cdef bint holds = False, newest_first
+        cdef bint newest_first
+        cdef bint only_runs = isinstance(wait.condition, _Idle)
         cdef int timers = 0
         cdef uint64_t tasks = 0
         while True:
-            if condition is not None and not holds:
-                holds = condition._holds()
+            if wait.outcome == TIMED_OUT and not only_runs:
+                return False
             # What a task waits for is likely what it has just posted. Whatever else is begun on its
             # stack must end before it can go on, and might wait for it.
             newest_first = len(self._waits) > 1 and tasks < FAIR_AFTER
-            turn = self._simulation.Next(holds, newest_first, &sequence)
+            turn = self._simulation.Next(wait._holds(), newest_first, &sequence)
             if turn == Turn.kCaller:
                 return True
             if turn == Turn.kMisfit:
@@ -321,18 +338,28 @@ cdef class Environment:
             if not clock_moves:
                 return False
             timer = self._simulation.next_timer()
-            if condition is not None and self._may_hear(&silent_since, min(timer, deadline)):
+            if not only_runs and self._may_hear(&silent_since, min(timer, deadline)):
                 continue
             if timer <= deadline and timer != kNever:
                 timers += 1
                 if timers > MOST_TIMERS and deadline == kNever:
                     self._report(f"after {timers} timers this still waits")
-                self._simulation.AdvanceTo(timer)
+                self._advance_to(timer)
             elif deadline != kNever:
-                self._simulation.AdvanceTo(deadline)
+                self._advance_to(deadline)
                 return False
             else:
                 self._report("nothing is left to run", True)
+
+    cdef int _advance_to(self, Time time) except -1:
+        """Nothing is ready, so those below, too, have what they waited for by now, or not in time:
+        though they cannot go on yet, that is what they will return."""
+        cdef _Wait wait
+        for wait in self._waits[:-1]:
+            if wait.deadline < time and not wait._holds():
+                wait.outcome = TIMED_OUT
+        self._simulation.AdvanceTo(time)
+        return 0
 
     cdef bint _may_hear(self, Time* silent_since, Time until) except -1:
         """While other threads or processes may send something, real time passes as the mock time
@@ -370,9 +397,11 @@ cdef class Environment:
     cdef int _report(self, object reason, bint idle=False) except -1:
         """Raises. `idle`: those further down may be able to go on, but not before the innermost."""
         cdef list waits = []
-        for condition, runner, frame in self._waits:
-            could = idle and condition is not self._waits[-1][0] and (<_Condition>condition)._holds()
-            waits.append(((<_Condition>condition)._describe(), runner, frame, could))
+        cdef _Wait wait
+        for wait in self._waits:
+            could = idle and wait is not self._waits[-1] and (
+                wait._holds() or wait.outcome == TIMED_OUT)
+            waits.append((wait.condition._describe(), wait.runner, wait.frame, could))
         self.deadlocked(waits, self._blocked(), reason)
         raise RuntimeError(reason)
 

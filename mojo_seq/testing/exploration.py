@@ -32,17 +32,22 @@ def explore(test: Callable[[TaskEnvironment], object], seeds: Iterable[int] = ra
     passed = False
     nesting: NestingError | None = None
     for seed in seeds:
+        environment = TaskEnvironment(seed)
+        note = f"seed {seed} fails: explore(test, seeds=[{seed}]) repeats it, also in a debugger"
         try:
-            with TaskEnvironment(seed) as environment:
+            with environment:
                 test(environment)
-        except BaseException as error:
-            error.add_note(
-                f"seed {seed} fails: explore(test, seeds=[{seed}]) repeats it, also in a debugger"
-            )
-            if not isinstance(error, NestingError):
+        except Exception as error:
+            if environment.nesting_error is None:
+                error.add_note(note)
                 raise
-            nesting = error
+        except BaseException as error:
+            error.add_note(note)
+            raise
         else:
-            passed = True
+            passed |= environment.nesting_error is None
+        if environment.nesting_error is not None:
+            nesting = environment.nesting_error
+            nesting.add_note(note)
     if nesting is not None and not passed:
         raise nesting

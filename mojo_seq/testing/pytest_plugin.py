@@ -71,7 +71,8 @@ class _LeakCheck:
             return
         # pytest keeps a test's arguments, and logged tracebacks, longer than the test.
         request.node.funcargs.clear()
-        for when in ("setup", "call") if logs else ():
-            logs.get_records(when).clear()
+        if logs is not None:
+            logs.get_records("setup").clear()
+            logs.get_records("call").clear()
         if left := leak_check.left_behind(before):
             pytest.fail(f"the test left behind: {', '.join(left)}", pytrace=False)

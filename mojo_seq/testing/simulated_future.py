@@ -28,17 +28,18 @@ class SimulatedFuture(Future[_T]):
 
     def result(self, timeout: float | None = None) -> _T:
         """As `concurrent.futures.Future.result`."""
-        return super().result(self._wait(timeout))
+        return super().result(self._remaining(timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `concurrent.futures.Future.exception`."""
-        return super().exception(self._wait(timeout))
+        return super().exception(self._remaining(timeout))
 
-    def _wait(self, timeout: float | None) -> float | None:
-        """What remains of a timeout."""
+    def _remaining(self, timeout: float | None) -> float | None:
+        """Waits if that is here, and tells what remains of the timeout."""
         if _core.current_environment() is not self._environment:
             return timeout
-        self._environment.run_until(self.done, timeout, about=self)
+        if not self._environment.run_until(self.done, timeout, about=self):
+            raise TimeoutError
         return 0.0
 
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from mojo_seq import _core
-from mojo_seq.testing.deadlock_error import Blocked, Wait, report
+from mojo_seq.testing.deadlock_error import Blocked, NestingError, Wait, report
 from mojo_seq.testing.simulated_future import SimulatedFuture
 from mojo_seq.testing.simulated_threads import SimulatedLoopRunner, SimulatedThreads
 
@@ -47,6 +47,8 @@ class TaskEnvironment(_core.Environment):
         RuntimeError: on entering: it was entered before, or another one is open on this thread.
     """
 
+    nesting_error: NestingError | None = None
+    """The first that was raised, whoever caught it: what came after it says nothing."""
     _threads_before: frozenset[threading.Thread]
 
     def __enter__(self) -> Self:
@@ -71,6 +73,8 @@ class TaskEnvironment(_core.Environment):
             if more := len(self.task_errors) - 1:
                 first.exception.add_note(f"and {more} more raised; the log has all of them")
             errors.append(first.exception)
+        if exc is not None and self.nesting_error not in (None, exc):
+            exc.add_note(f"but this came first: {self.nesting_error!r}")
         if exc is None and errors:
             raise errors[0]
         for error in errors:
@@ -108,7 +112,10 @@ class TaskEnvironment(_core.Environment):
     ) -> NoReturn:
         """Raises a DeadlockError or a NestingError."""
         order = "readiness" if self.seed is None else f"seed {self.seed}"
-        raise report(reason, waits, blocked, order)
+        error = report(reason, waits, blocked, order)
+        if isinstance(error, NestingError) and self.nesting_error is None:
+            self.nesting_error = error
+        raise error
 
     def make_pool(self, max_workers: int | None, name: str) -> SimulatedThreads:
         """What a ThreadPool has in place of threads."""

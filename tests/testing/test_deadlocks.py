@@ -256,3 +256,31 @@ def test_its_patience_with_threads_is_limited() -> None:
         with pytest.raises(DeadlockError):
             WaitableEvent().wait()
         gate.set()
+
+
+def test_what_comes_of_it_is_passed_over_too() -> None:
+    """The error ends the task that got it, and whoever waits for that task waits in vain."""
+    ended: list[int] = []
+
+    def test(env: TaskEnvironment) -> None:
+        try:
+            produce_and_consume(env)
+        except NestingError:
+            ended.append(1)
+            WaitableEvent().wait()
+
+    explore(test, range(50))
+    assert ended
+    with pytest.raises(DeadlockError) as caught, TaskEnvironment(first_that_nests()) as env:
+        test(env)
+    assert any("but this came first: NestingError" in note for note in caught.value.__notes__)
+
+
+def first_that_nests() -> int:
+    for seed in range(50):
+        try:
+            with TaskEnvironment(seed) as env:
+                produce_and_consume(env)
+        except NestingError:
+            return seed
+    raise AssertionError("none")

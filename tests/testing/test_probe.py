@@ -111,7 +111,7 @@ def test_without_a_class_it_has_any_method(system: ActorSystem) -> None:
     with pytest.raises(AttributeError, match="no message"):
         probe.ref.ask("spawn")
     with pytest.raises(TypeError):
-        probe.ref.ask(5)
+        probe.ref.ask(5)  # type: ignore[call-overload]
 
 
 def test_what_does_not_come_is_an_error(system: ActorSystem) -> None:
