@@ -232,6 +232,7 @@ def echo(pipe: MessagePipeHandle) -> None:
 def io_thread() -> None:
     """What a process has from its first use of another on, before it is counted."""
     with spawn_process(echo) as child:
+        wait(child.pipe, Signals.PEER_CLOSED, 0.001)
         called = threading.Event()
         watcher = Watcher(lambda *notification: called.set())
         watcher.watch(child.pipe, Signals.READABLE, None)
