@@ -1,10 +1,6 @@
 # Environment: the core of mojo_seq.testing.TaskEnvironment. Whatever blocks on its thread runs the
 # other sequences meanwhile, on the same stack, and waits on the simulation's clock.
 
-cdef extern from "current_environment.h" namespace "mojo_seq":
-    PyObject* GetCurrentEnvironment()
-    void SetCurrentEnvironment(PyObject* environment)
-
 # While other threads or processes may still send something: how long to wait before looking again
 # (ns). Their sockets are not watched by anybody else.
 cdef Time OUTSIDE_SLICE = 1_000_000
@@ -13,92 +9,6 @@ cdef enum: MOST_TIMERS = 200_000
 # From then on a wait in a task lets the oldest go first: two that post each other for ever must not
 # keep out what it waits for.
 cdef enum: FAIR_AFTER = 1_000
-
-
-cdef inline Environment this_environment():
-    """The environment that the calling thread is in, or None."""
-    cdef PyObject* environment = GetCurrentEnvironment()
-    if environment is NULL:
-        return None
-    return <Environment>environment
-
-
-def current_environment():
-    """The test environment that the calling thread is in, or None."""
-    return this_environment()
-
-
-cdef Time now_here():
-    """The time that delays are counted from on this thread."""
-    cdef Environment environment = this_environment()
-    return Now() if environment is None else environment._simulation.now()
-
-
-def monotonic():
-    """Seconds on the clock that delays and timeouts count on.
-
-    Returns:
-        float: of the monotonic clock; on the thread of a test environment, of its mock clock.
-    """
-    return now_here() / 1e9
-
-
-cdef class _Condition:
-    """What a blocking call waits for. Once it held it is not asked again."""
-
-    cdef bint _holds(self) except -1:
-        raise NotImplementedError
-
-    cdef object _describe(self):
-        return "something"
-
-
-@cython.final
-cdef class _Predicate(_Condition):
-
-    cdef object _predicate
-    cdef object _about
-
-    cdef bint _holds(self) except -1:
-        return self._predicate()
-
-    cdef object _describe(self):
-        return f"{self._about!r}"
-
-
-@cython.final
-cdef class _Idle(_Condition):
-    """Of the calls that wait for nothing, but run what there is."""
-
-    cdef object _call
-
-    cdef bint _holds(self) except -1:
-        return False
-
-    cdef object _describe(self):
-        return self._call
-
-
-cdef enum Outcome:
-    OPEN
-    HELD
-    TIMED_OUT
-
-
-@cython.final
-cdef class _Wait:
-    """A blocking call on the stack."""
-
-    cdef _Condition condition
-    cdef object runner      # of the task that makes it, or None
-    cdef object frame
-    cdef Time deadline
-    cdef Outcome outcome    # what it will return, also if those above it end later
-
-    cdef bint _holds(self) except -1:
-        if self.outcome == OPEN and self.condition._holds():
-            self.outcome = HELD
-        return self.outcome == HELD
 
 
 cdef class Environment:
@@ -110,9 +20,9 @@ cdef class Environment:
     """
 
     cdef Simulation* _simulation  # owned reference; constant
-    cdef readonly object seed
-    cdef public double patience
-    cdef readonly list task_errors
+    cdef object _seed             # constant
+    cdef double _patience
+    cdef list _task_errors        # constant
     cdef list _waits              # the calls on the stack, the innermost last
     cdef list _at_exit
     cdef bint _used
@@ -135,9 +45,9 @@ cdef class Environment:
             self._simulation = new Simulation(<uint64_t>seed)
         else:
             self._simulation = new Simulation()
-        self.seed = seed
-        self.patience = 10.0
-        self.task_errors = []
+        self._seed = seed
+        self._patience = 10.0
+        self._task_errors = []
         self._waits = []
         self._at_exit = []
 
@@ -208,8 +118,29 @@ cdef class Environment:
         return self._at_exit.pop() if self._at_exit else None
 
     @property
+    def seed(self):
+        """What chooses the order: a number, or None."""
+        return self._seed
+
+    @property
+    def patience(self):
+        """Seconds of real time to wait for threads and processes from which nothing comes."""
+        return self._patience
+
+    @patience.setter
+    def patience(self, seconds):
+        if not seconds >= 0:
+            raise InvalidArgumentError(f"patience must not be negative, got {seconds}")
+        self._patience = min(seconds, 1e9)
+
+    @property
+    def task_errors(self):
+        """The TaskErrors for which there was no handler: a list that may be cleared."""
+        return self._task_errors
+
+    @property
     def schedule(self):
-        """list[int]: what was chosen, wherever more than one sequence could have gone on."""
+        """What was chosen, wherever more than one sequence could have gone on: a list of int."""
         return list(self._simulation.choices())
 
     def now(self):
@@ -370,7 +301,7 @@ cdef class Environment:
             return False
         if silent_since[0] == 0:
             silent_since[0] = now
-        limit = silent_since[0] + <Time>(self.patience * 1e9)
+        limit = silent_since[0] + <Time>(self._patience * 1e9)
         if until != kNever:
             limit = min(limit, silent_since[0] + until - self._simulation.now())
         if now >= limit:

@@ -111,7 +111,7 @@ cdef class SimulatedSequence(TaskSequence):
         return self._pool._environment.new_future()
 
     cdef int _uncaught(self, object error) except -1:
-        self._pool._environment.task_errors.append(error)
+        self._pool._environment._task_errors.append(error)
         return 0
 
 

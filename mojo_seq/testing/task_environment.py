@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -49,7 +49,12 @@ class TaskEnvironment(_core.Environment):
 
     nesting_error: NestingError | None = None
     """The first that was raised, whoever caught it: what came after it says nothing."""
-    _threads_before: frozenset[threading.Thread]
+
+    def __init__(
+        self, seed: int | None = None, *, schedule: Iterable[int] | None = None
+    ) -> None:
+        # The core has taken them in __new__.
+        self._threads_before = frozenset[threading.Thread]()
 
     def __enter__(self) -> Self:
         self.enter()
