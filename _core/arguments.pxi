@@ -41,6 +41,8 @@ cdef size_t to_count(object value, str name) except? <size_t>-1:
 
 cdef Time to_deadline(object timeout) except? -1:
     """A timeout in seconds as a point in time. None and infinity are never, the past is now."""
+    if timeout is None:
+        return kNever
     return to_deadline_from(timeout, Now())
 
 

@@ -1,79 +1,14 @@
 # Environment: the core of mojo_seq.testing.TaskEnvironment. Whatever blocks on its thread runs the
 # other sequences meanwhile, on the same stack, and waits on the simulation's clock.
 
-cdef extern from "current_environment.h" namespace "mojo_seq":
-    PyObject* GetCurrentEnvironment()
-    void SetCurrentEnvironment(PyObject* environment)
-
 # While other threads or processes may still send something: how long to wait before looking again
 # (ns). Their sockets are not watched by anybody else.
 cdef Time OUTSIDE_SLICE = 1_000_000
 # A wait without limit in which the clock has moved so often waits for what never comes.
-cdef enum: MOST_TIMERS = 1_000_000
-
-
-cdef inline Environment this_environment():
-    """The environment that the calling thread is in, or None."""
-    cdef PyObject* environment = GetCurrentEnvironment()
-    if environment is NULL:
-        return None
-    return <Environment>environment
-
-
-def current_environment():
-    """The test environment that the calling thread is in, or None."""
-    return this_environment()
-
-
-cdef Time now_here():
-    """The time that delays are counted from on this thread."""
-    cdef Environment environment = this_environment()
-    return Now() if environment is None else environment._simulation.now()
-
-
-def monotonic():
-    """Seconds on the clock that delays and timeouts count on.
-
-    Returns:
-        float: of the monotonic clock; on the thread of a test environment, of its mock clock.
-    """
-    return now_here() / 1e9
-
-
-cdef class _Condition:
-    """What a blocking call waits for. Once it held it is not asked again."""
-
-    cdef bint _holds(self) except -1:
-        raise NotImplementedError
-
-    cdef object _describe(self):
-        return "something"
-
-
-@cython.final
-cdef class _Predicate(_Condition):
-
-    cdef object _predicate
-    cdef object _about
-
-    cdef bint _holds(self) except -1:
-        return self._predicate()
-
-    cdef object _describe(self):
-        return f"{self._about!r}"
-
-
-@cython.final
-cdef class _Idle(_Condition):
-    """Of the calls that wait for nothing, but run what there is."""
-
-    cdef object _call
-
-    cdef bint _holds(self) except -1:
-        return False
-
-    cdef object _describe(self):
-        return self._call
+cdef enum: MOST_TIMERS = 200_000
+# From then on a wait in a task lets the oldest go first: two that post each other for ever must not
+# keep out what it waits for.
+cdef enum: FAIR_AFTER = 1_000
 
 
 cdef class Environment:
@@ -85,10 +20,10 @@ cdef class Environment:
     """
 
     cdef Simulation* _simulation  # owned reference; constant
-    cdef readonly object seed
-    cdef public double patience
-    cdef readonly list task_errors
-    cdef list _waits              # (condition, runner, frame) of the calls on the stack
+    cdef object _seed             # constant
+    cdef double _patience
+    cdef list _task_errors        # constant
+    cdef list _waits              # the calls on the stack, the innermost last
     cdef list _at_exit
     cdef bint _used
 
@@ -110,9 +45,9 @@ cdef class Environment:
             self._simulation = new Simulation(<uint64_t>seed)
         else:
             self._simulation = new Simulation()
-        self.seed = seed
-        self.patience = 10.0
-        self.task_errors = []
+        self._seed = seed
+        self._patience = 10.0
+        self._task_errors = []
         self._waits = []
         self._at_exit = []
 
@@ -134,7 +69,8 @@ cdef class Environment:
         """Raises what tells that nothing can go on.
 
         Args:
-            waits: (description, task runner or None, frame) of each blocking call, innermost last.
+            waits: (description, task runner or None, frame, could go on) of each blocking call,
+                innermost last.
             blocked: (task runner or None, number of tasks) of sequences that have some, but cannot
                 run them now.
             reason: what is the matter.
@@ -182,8 +118,29 @@ cdef class Environment:
         return self._at_exit.pop() if self._at_exit else None
 
     @property
+    def seed(self):
+        """What chooses the order: a number, or None."""
+        return self._seed
+
+    @property
+    def patience(self):
+        """Seconds of real time to wait for threads and processes from which nothing comes."""
+        return self._patience
+
+    @patience.setter
+    def patience(self, seconds):
+        if not seconds >= 0:
+            raise InvalidArgumentError(f"patience must not be negative, got {seconds}")
+        self._patience = min(seconds, 1e9)
+
+    @property
+    def task_errors(self):
+        """The TaskErrors for which there was no handler: a list that may be cleared."""
+        return self._task_errors
+
+    @property
     def schedule(self):
-        """list[int]: what was chosen, wherever more than one sequence could have gone on."""
+        """What was chosen, wherever more than one sequence could have gone on: a list of int."""
         return list(self._simulation.choices())
 
     def now(self):
@@ -246,43 +203,56 @@ cdef class Environment:
             return True
         if deadline <= self._simulation.now():
             return False
-        self._begin_wait(condition)
-        try:
-            return self._pump(condition, deadline, True)
-        finally:
-            self._waits.pop()
+        return self._pump(condition, deadline, True)
 
     cdef int _pump_all(self, object call, Time deadline) except -1:
         cdef _Idle nothing = _Idle.__new__(_Idle)
         nothing._call = call
-        self._begin_wait(nothing)
-        try:
-            self._pump(None, deadline, deadline > self._simulation.now())
-        finally:
-            self._waits.pop()
-        return 0
-
-    cdef int _begin_wait(self, _Condition condition) except -1:
-        cdef PyObject* runner = GetCurrentRunner()
-        cdef PyFrameObject* frame = PyEval_GetFrame()
-        self._waits.append((
-            condition,
-            <object>runner if runner is not NULL else None,
-            <object><PyObject*>frame if frame is not NULL else None,
-        ))
+        self._pump(nothing, deadline, deadline > self._simulation.now())
         return 0
 
     cdef bint _pump(self, _Condition condition, Time deadline, bint clock_moves) except -1:
         """Runs tasks until the condition holds (True) or the time is up or nothing is ready."""
+        cdef _Wait wait = _Wait.__new__(_Wait)
+        cdef PyObject* runner = GetCurrentRunner()
+        cdef PyFrameObject* frame = PyEval_GetFrame()
+        wait.condition = condition
+        wait.deadline = deadline
+        if runner is not NULL:
+            wait.runner = <object>runner
+        if frame is not NULL:
+            wait.frame = <object><PyObject*>frame
+        # What is run here has nothing to do with the method or the event loop that waits for it.
+        cdef PyObject* mailbox = SetCurrentMailbox(NULL)
+        asyncio = sys_modules.get("asyncio")
+        loop = asyncio._get_running_loop() if asyncio is not None else None
+        if loop is not None:
+            asyncio._set_running_loop(None)
+        self._waits.append(wait)
+        try:
+            return self._run_tasks(wait, clock_moves)
+        finally:
+            self._waits.pop()
+            if loop is not None:
+                asyncio._set_running_loop(loop)
+            SetCurrentMailbox(mailbox)
+
+    cdef bint _run_tasks(self, _Wait wait, bint clock_moves) except -1:
         cdef Ref[Sequence] sequence
         cdef Turn turn
+        cdef Time deadline = wait.deadline
         cdef Time timer, silent_since = 0
-        cdef bint holds = False
-        cdef int tasks = 0, timers = 0
+        cdef bint newest_first
+        cdef bint only_runs = isinstance(wait.condition, _Idle)
+        cdef int timers = 0
+        cdef uint64_t tasks = 0
         while True:
-            if condition is not None and not holds:
-                holds = condition._holds()
-            turn = self._simulation.Next(holds, &sequence)
+            if wait.outcome == TIMED_OUT and not only_runs:
+                return False
+            # What a task waits for is likely what it has just posted. Whatever else is begun on its
+            # stack must end before it can go on, and might wait for it.
+            newest_first = len(self._waits) > 1 and tasks < FAIR_AFTER
+            turn = self._simulation.Next(wait._holds(), newest_first, &sequence)
             if turn == Turn.kCaller:
                 return True
             if turn == Turn.kMisfit:
@@ -299,18 +269,28 @@ cdef class Environment:
             if not clock_moves:
                 return False
             timer = self._simulation.next_timer()
-            if condition is not None and self._may_hear(&silent_since, min(timer, deadline)):
+            if not only_runs and self._may_hear(&silent_since, min(timer, deadline)):
                 continue
             if timer <= deadline and timer != kNever:
                 timers += 1
                 if timers > MOST_TIMERS and deadline == kNever:
                     self._report(f"after {timers} timers this still waits")
-                self._simulation.AdvanceTo(timer)
+                self._advance_to(timer)
             elif deadline != kNever:
-                self._simulation.AdvanceTo(deadline)
+                self._advance_to(deadline)
                 return False
             else:
-                self._report("nothing is left to run")
+                self._report("nothing is left to run", True)
+
+    cdef int _advance_to(self, Time time) except -1:
+        """Nothing is ready, so those below, too, have what they waited for by now, or not in time:
+        though they cannot go on yet, that is what they will return."""
+        cdef _Wait wait
+        for wait in self._waits[:-1]:
+            if wait.deadline < time and not wait._holds():
+                wait.outcome = TIMED_OUT
+        self._simulation.AdvanceTo(time)
+        return 0
 
     cdef bint _may_hear(self, Time* silent_since, Time until) except -1:
         """While other threads or processes may send something, real time passes as the mock time
@@ -321,7 +301,7 @@ cdef class Environment:
             return False
         if silent_since[0] == 0:
             silent_since[0] = now
-        limit = silent_since[0] + <Time>(self.patience * 1e9)
+        limit = silent_since[0] + <Time>(self._patience * 1e9)
         if until != kNever:
             limit = min(limit, silent_since[0] + until - self._simulation.now())
         if now >= limit:
@@ -345,9 +325,14 @@ cdef class Environment:
             after_call()
         return 0
 
-    cdef int _report(self, object reason) except -1:
-        waits = [((<_Condition>condition)._describe(), runner, frame)
-                 for condition, runner, frame in self._waits]
+    cdef int _report(self, object reason, bint idle=False) except -1:
+        """Raises. `idle`: those further down may be able to go on, but not before the innermost."""
+        cdef list waits = []
+        cdef _Wait wait
+        for wait in self._waits:
+            could = idle and wait is not self._waits[-1] and (
+                wait._holds() or wait.outcome == TIMED_OUT)
+            waits.append((wait.condition._describe(), wait.runner, wait.frame, could))
         self.deadlocked(waits, self._blocked(), reason)
         raise RuntimeError(reason)
 

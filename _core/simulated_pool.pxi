@@ -111,7 +111,7 @@ cdef class SimulatedSequence(TaskSequence):
         return self._pool._environment.new_future()
 
     cdef int _uncaught(self, object error) except -1:
-        self._pool._environment.task_errors.append(error)
+        self._pool._environment._task_errors.append(error)
         return 0
 
 
@@ -156,13 +156,11 @@ cdef class SimulatedLoopSequence(SimulatedSequence):
             self._quit = False
             return
         self._running = True
-        environment._begin_wait(condition)
         self._pool._scheduler.Resume()
         try:
             environment._pump(condition, kNever, not until_idle)
         finally:
             self._pool._scheduler.Suspend()
-            environment._waits.pop()
             self._running = False
             self._quit = False
 

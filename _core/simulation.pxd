@@ -18,7 +18,7 @@ cdef extern from "engine/simulation.h" namespace "mojo_seq" nogil:
         Simulation()
         Simulation(uint64_t seed)
         Simulation(vector[uint32_t] choices)
-        Turn Next(cbool caller_ready, Ref[Sequence]* sequence)
+        Turn Next(cbool caller_ready, cbool newest_first, Ref[Sequence]* sequence)
         void Finish(Ref[Sequence] sequence)
         void AdvanceTo(Time time)
         Time now()

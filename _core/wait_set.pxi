@@ -48,13 +48,9 @@ cdef class WaitableEvent:
             bool: False if the time was up first.
         """
         cdef Time deadline = to_deadline(timeout)
-        cdef Environment environment = this_environment()
-        cdef _Signaled condition
         cdef c_Result result
-        if environment is not None:
-            condition = _Signaled.__new__(_Signaled)
-            condition._event = self
-            return environment._run_until(condition, timeout)
+        if GetCurrentEnvironment() is not NULL:
+            return this_environment()._run_until(_Signaled.of(self), timeout)
         while True:
             with nogil:
                 result = self._event.Wait(next_slice(deadline))
@@ -69,6 +65,12 @@ cdef class WaitableEvent:
 cdef class _Signaled(_Condition):
 
     cdef WaitableEvent _event
+
+    @staticmethod
+    cdef _Signaled of(WaitableEvent event):
+        cdef _Signaled condition = _Signaled.__new__(_Signaled)
+        condition._event = event
+        return condition
 
     cdef bint _holds(self) except -1:
         return self._event._event.TryTake()

@@ -572,7 +572,10 @@ def monotonic() -> float: ...
 
 @disjoint_base
 class Environment:
-    patience: float
+    @property
+    def patience(self) -> float: ...
+    @patience.setter
+    def patience(self, seconds: float) -> None: ...
     @property
     def seed(self) -> int | None: ...
     @property
@@ -600,7 +603,7 @@ class Environment:
     def expects_news(self) -> bool: ...
     def deadlocked(
         self,
-        waits: list[tuple[str, Any, FrameType | None]],
+        waits: list[tuple[str, Any, FrameType | None, bool]],
         blocked: list[tuple[Any, int]],
         reason: str,
     ) -> Never: ...

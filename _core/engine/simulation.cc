@@ -73,24 +73,22 @@ Ref<Sequence> Simulation::TakeReadyLocked(size_t index) {
   return sequence;
 }
 
-Simulation::Turn Simulation::Next(bool caller_ready, Ref<Sequence>* sequence) {
+Simulation::Turn Simulation::Next(bool caller_ready, bool newest_first,
+                                  Ref<Sequence>* sequence) {
   std::lock_guard<std::mutex> lock(mutex_);
   const size_t callers = caller_ready ? 1 : 0;
-  size_t choice;
-  Turn turn;
-  if (restricted_ == 0) {
-    turn = ChooseLocked(callers + ready_.size(), &choice);
-  } else {
-    std::vector<size_t> eligible;
-    for (size_t i = 0; i < ready_.size(); ++i) {
-      if (IsEligibleLocked(*ready_[i])) eligible.push_back(i);
-    }
-    turn = ChooseLocked(callers + eligible.size(), &choice);
-    if (turn == Turn::kTask && choice >= callers) choice = callers + eligible[choice - callers];
+  std::vector<size_t> eligible;  // if not all are
+  for (size_t i = 0; restricted_ > 0 && i < ready_.size(); ++i) {
+    if (IsEligibleLocked(*ready_[i])) eligible.push_back(i);
   }
+  const size_t count = restricted_ > 0 ? eligible.size() : ready_.size();
+  size_t choice;
+  const Turn turn = ChooseLocked(callers + count, &choice);
   if (turn != Turn::kTask) return turn;
   if (choice < callers) return Turn::kCaller;
-  *sequence = TakeReadyLocked(choice - callers);
+  choice -= callers;
+  if (newest_first) choice = count - 1 - choice;
+  *sequence = TakeReadyLocked(restricted_ > 0 ? eligible[choice] : choice);
   SchedulerOf(**sequence)->CountRunningLocked(**sequence, 1);
   running_.push_back(*sequence);
   return Turn::kTask;

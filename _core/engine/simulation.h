@@ -24,16 +24,17 @@ class Simulation : public RefCounted {
   // says something that cannot be done, so this is not the program that it was taken from.
   enum class Turn { kTask, kCaller, kNone, kMisfit };
 
-  // Always the one that has been ready for longest.
+  // Always the first of those that could go on.
   Simulation() = default;
   explicit Simulation(uint64_t seed) : order_(Order::kSeeded), state_(seed) {}
-  // The choices of an earlier run; after the last, the one that has been ready for longest.
+  // The choices of an earlier run; after the last, always the first.
   explicit Simulation(std::vector<uint32_t> choices)
       : order_(Order::kReplayed), replayed_(std::move(choices)) {}
 
   // kTask: run one task of `sequence` and call Finish. Until then it is not chosen again.
-  // `caller_ready`: the caller is one of those that could go on.
-  Turn Next(bool caller_ready, Ref<Sequence>* sequence);
+  // `caller_ready`: the caller is one of those that could go on, and the first. `newest_first`: of
+  // the others, the one that has been ready for longest is the last, not the first.
+  Turn Next(bool caller_ready, bool newest_first, Ref<Sequence>* sequence);
   void Finish(Ref<Sequence> sequence);
 
   // Starts at 0 and moves only here, and never back. What is due is put into the queues.

@@ -40,7 +40,7 @@ class ChildSupervisor:
         """
         with self._lock:
             if self._loop is None:
-                loop = RunLoop()
+                loop = RunLoop.for_own_thread()
                 thread = threading.Thread(target=loop.run, name="mojo_seq-children", daemon=True)
                 try:
                     thread.start()

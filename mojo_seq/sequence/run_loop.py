@@ -27,6 +27,13 @@ class RunLoop:
             LoopTaskRunner() if environment is None else environment.make_loop_runner()
         )
 
+    @classmethod
+    def for_own_thread(cls) -> RunLoop:
+        """One for a thread that the library itself starts: real also in a test environment."""
+        loop = cls.__new__(cls)
+        loop._task_runner = LoopTaskRunner()
+        return loop
+
     @property
     def task_runner(self) -> SequencedTaskRunner:
         """The loop's sequence."""

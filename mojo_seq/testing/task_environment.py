@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from types import FrameType, TracebackType
+from collections.abc import Iterable, Sequence
+from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from mojo_seq import _core
-from mojo_seq.sequence import SequencedTaskRunner
-from mojo_seq.testing.deadlock_error import report
+from mojo_seq.testing.deadlock_error import Blocked, NestingError, Wait, report
 from mojo_seq.testing.simulated_future import SimulatedFuture
 from mojo_seq.testing.simulated_threads import SimulatedLoopRunner, SimulatedThreads
 
@@ -28,7 +27,8 @@ class TaskEnvironment(_core.Environment):
     Delays and timeouts are of mock time: it moves on, to the next timer, when all that could run
     has run. `time.sleep`, locks and queues of `threading` know nothing of that and just block.
 
-    A blocking call that could never return raises `DeadlockError`, with a list of what waits. If
+    A blocking call that could never return raises `DeadlockError`, with a list of what waits; one
+    that waits for a task which could go on, but is below it on the stack, `NestingError`. If
     threads were started in the block, or pipes lead to other processes, it first waits for these,
     in real time, for up to `patience` seconds without news.
 
@@ -38,8 +38,8 @@ class TaskEnvironment(_core.Environment):
     `task_errors` holds such errors, and a test that expects them clears it.
 
     Args:
-        seed: chooses the order, from 0 to 2**64 - 1. None: always the sequence that has been ready
-            for longest. Both are the same on every machine.
+        seed: chooses the order, from 0 to 2**64 - 1. None: the sequence that has been ready for
+            longest or, while a task waits, for shortest. Both are the same on every machine.
         schedule: the `schedule` of an earlier run, which is repeated.
 
     Raises:
@@ -47,7 +47,14 @@ class TaskEnvironment(_core.Environment):
         RuntimeError: on entering: it was entered before, or another one is open on this thread.
     """
 
-    _threads_before: frozenset[threading.Thread]
+    nesting_error: NestingError | None = None
+    """The first that was raised, whoever caught it: what came after it says nothing."""
+
+    def __init__(
+        self, seed: int | None = None, *, schedule: Iterable[int] | None = None
+    ) -> None:
+        # The core has taken them in __new__.
+        self._threads_before = frozenset[threading.Thread]()
 
     def __enter__(self) -> Self:
         self.enter()
@@ -71,6 +78,8 @@ class TaskEnvironment(_core.Environment):
             if more := len(self.task_errors) - 1:
                 first.exception.add_note(f"and {more} more raised; the log has all of them")
             errors.append(first.exception)
+        if exc is not None and self.nesting_error not in (None, exc):
+            exc.add_note(f"but this came first: {self.nesting_error!r}")
         if exc is None and errors:
             raise errors[0]
         for error in errors:
@@ -102,13 +111,16 @@ class TaskEnvironment(_core.Environment):
 
     def deadlocked(
         self,
-        waits: Sequence[tuple[str, SequencedTaskRunner | None, FrameType | None]],
-        blocked: Sequence[tuple[SequencedTaskRunner | None, int]],
+        waits: Sequence[Wait],
+        blocked: Sequence[Blocked],
         reason: str,
     ) -> NoReturn:
-        """Raises a DeadlockError."""
+        """Raises a DeadlockError or a NestingError."""
         order = "readiness" if self.seed is None else f"seed {self.seed}"
-        raise report(reason, waits, blocked, order)
+        error = report(reason, waits, blocked, order)
+        if isinstance(error, NestingError) and self.nesting_error is None:
+            self.nesting_error = error
+        raise error
 
     def make_pool(self, max_workers: int | None, name: str) -> SimulatedThreads:
         """What a ThreadPool has in place of threads."""

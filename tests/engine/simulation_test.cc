@@ -38,7 +38,7 @@ struct World {
   // One step. False: there was nothing to run.
   bool Step() const {
     Ref<Sequence> sequence;
-    const Turn turn = simulation->Next(false, &sequence);
+    const Turn turn = simulation->Next(false, false, &sequence);
     if (turn == Turn::kNone) return false;
     CHECK_EQ(turn, Turn::kTask);
     RunTask(sequence->Pop());
@@ -112,7 +112,7 @@ TEST(a_schedule_that_does_not_fit_is_noticed) {
   const World world(MakeRef<Simulation>(std::vector<uint32_t>{5}));
   Ref<Sequence> a = world.NewSequence(), b = world.NewSequence(), taken;
   for (Ref<Sequence>* each : {&a, &b}) CHECK_OK(Post(each->get(), [] {}));
-  CHECK_EQ(world.simulation->Next(false, &taken), Turn::kMisfit);
+  CHECK_EQ(world.simulation->Next(false, false, &taken), Turn::kMisfit);
   CHECK(!taken);
 }
 
@@ -128,7 +128,7 @@ TEST(the_caller_is_one_of_those_who_can_go_on) {
     const World world(MakeRef<Simulation>(seed));
     Ref<Sequence> sequence = world.NewSequence(), taken;
     CHECK_OK(Post(sequence.get(), [] {}));
-    if (world.simulation->Next(true, &taken) == Turn::kCaller) {
+    if (world.simulation->Next(true, false, &taken) == Turn::kCaller) {
       ++callers;
     } else {
       world.simulation->Finish(std::move(taken));
@@ -137,19 +137,35 @@ TEST(the_caller_is_one_of_those_who_can_go_on) {
   CHECK(callers > 20 && callers < 80);
   const World world(MakeRef<Simulation>());
   Ref<Sequence> taken;
-  CHECK_EQ(world.simulation->Next(true, &taken), Turn::kCaller);
-  CHECK_EQ(world.simulation->Next(false, &taken), Turn::kNone);
+  CHECK_EQ(world.simulation->Next(true, false, &taken), Turn::kCaller);
+  CHECK_EQ(world.simulation->Next(false, false, &taken), Turn::kNone);
+}
+
+TEST(the_newest_can_be_the_first) {
+  const World world(MakeRef<Simulation>());
+  std::vector<Ref<Sequence>> all;
+  for (int i = 0; i < 3; ++i) {
+    all.push_back(world.NewSequence());
+    CHECK_OK(Post(all[i].get(), [] {}));
+  }
+  Ref<Sequence> taken;
+  CHECK_EQ(world.simulation->Next(false, true, &taken), Turn::kTask);
+  CHECK(taken.get() == all[2].get());
+  CHECK(world.simulation->choices() == std::vector<uint32_t>{0});
+  RunTask(taken->Pop());
+  world.simulation->Finish(std::move(taken));
+  CHECK_EQ(world.simulation->Next(true, true, &taken), Turn::kCaller);
 }
 
 TEST(a_sequence_in_a_task_is_not_chosen_again) {
   const World world(MakeRef<Simulation>());
   Ref<Sequence> sequence = world.NewSequence(), taken, second;
   for (int i = 0; i < 2; ++i) CHECK_OK(Post(sequence.get(), [] {}));
-  CHECK_EQ(world.simulation->Next(false, &taken), Turn::kTask);
+  CHECK_EQ(world.simulation->Next(false, false, &taken), Turn::kTask);
   RunTask(taken->Pop());
-  CHECK_EQ(world.simulation->Next(false, &second), Turn::kNone);
+  CHECK_EQ(world.simulation->Next(false, false, &second), Turn::kNone);
   CHECK_OK(Post(sequence.get(), [] {}));
-  CHECK_EQ(world.simulation->Next(false, &second), Turn::kNone);
+  CHECK_EQ(world.simulation->Next(false, false, &second), Turn::kNone);
   CHECK_EQ(world.simulation->Blocked().size(), 1u);
   world.simulation->Finish(std::move(taken));
   CHECK(world.Step());
@@ -196,14 +212,14 @@ TEST(no_more_sequences_run_than_there_are_workers) {
   const World world(MakeRef<Simulation>(), 1);
   Ref<Sequence> a = world.NewSequence(), b = world.NewSequence(), taken, second;
   for (Ref<Sequence>* each : {&a, &b}) CHECK_OK(Post(each->get(), [] {}));
-  CHECK_EQ(world.simulation->Next(false, &taken), Turn::kTask);
+  CHECK_EQ(world.simulation->Next(false, false, &taken), Turn::kTask);
   RunTask(taken->Pop());
-  CHECK_EQ(world.simulation->Next(false, &second), Turn::kNone);
+  CHECK_EQ(world.simulation->Next(false, false, &second), Turn::kNone);
   CHECK_EQ(world.simulation->Blocked().size(), 2u);
   const Ref<SimulatedScheduler> other = world.NewPool(1);
   Ref<Sequence> c = World::NewSequenceOf(other);
   CHECK_OK(Post(c.get(), [] {}));
-  CHECK_EQ(world.simulation->Next(false, &second), Turn::kTask);  // it has its own
+  CHECK_EQ(world.simulation->Next(false, false, &second), Turn::kTask);  // it has its own
   CHECK(second.get() == c.get());
   RunTask(second->Pop());
   world.simulation->Finish(std::move(second));
@@ -217,8 +233,8 @@ TEST(a_sequence_that_may_block_allows_for_another) {
   traits.may_block = true;
   Ref<Sequence> a = world.NewSequence(traits), b = world.NewSequence(), taken, second;
   for (Ref<Sequence>* each : {&a, &b}) CHECK_OK(Post(each->get(), [] {}));
-  CHECK_EQ(world.simulation->Next(false, &taken), Turn::kTask);
-  CHECK_EQ(world.simulation->Next(false, &second), Turn::kTask);
+  CHECK_EQ(world.simulation->Next(false, false, &taken), Turn::kTask);
+  CHECK_EQ(world.simulation->Next(false, false, &second), Turn::kTask);
   for (Ref<Sequence>* each : {&taken, &second}) {
     RunTask((*each)->Pop());
     world.simulation->Finish(std::move(*each));
@@ -288,7 +304,7 @@ TEST(a_shutdown_waits_for_what_runs_unless_it_continues) {
     std::atomic<size_t> dropped{0};
     CHECK_OK(Post(sequence.get(), [] {}));
     CHECK_OK(Post(sequence.get(), [] { CHECK(false); }, &dropped));
-    CHECK_EQ(world.simulation->Next(false, &taken), Turn::kTask);
+    CHECK_EQ(world.simulation->Next(false, false, &taken), Turn::kTask);
     RunTask(taken->Pop());
     World::Drop(world.pool->Close());
     CHECK_EQ(dropped.load(), 1u);

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import mojo_seq
+import mojo_seq.testing
 from mojo_seq import _core, actor, pool, process, sequence, system, watch
 
 # The public contract, by section: classes, functions, and with a dot in front the members of the
@@ -174,7 +175,19 @@ CONTRACT = {
         ProcessPool(max_workers=None, *, initializer=None, initargs=())  .shutdown(wait=True)
         .__enter__()  .__exit__(*exc_info)
     """,
+    "13 testing kit": """
+        TaskEnvironment(seed=None, *, schedule=None)  .seed  .schedule  .now()  .advance(seconds)
+        .run_until_idle()  .run_until(predicate, timeout=None, *, about=None)  .task_errors
+        .__enter__()  .__exit__(exc_type, exc, traceback)
+        explore(test, seeds=range(100))
+        Probe(system, actor_class=None, *, name=None)  .ref  .messages
+        .expect(method=None, timeout=3.0)  .expect_nothing(seconds=0.0)
+        ProbeMessage  .answer(result)  .fail(error)
+        DeadlockError  NestingError
+    """,
 }
+# Its names are in mojo_seq.testing, all others in mojo_seq.
+TESTING = "13 testing kit"
 
 # Beyond the contract: what its functions take and hand out, under a name.
 ADDED = {
@@ -201,17 +214,18 @@ def names_of(section: str) -> Iterator[tuple[str, str | None]]:
             yield owner + name if name.startswith(".") else name, parameters if called else None
 
 
-NAMES = [name for section in CONTRACT for name, _ in names_of(section)]
+NAMES = [name for section in CONTRACT if section != TESTING for name, _ in names_of(section)]
 CALLED = [
-    (name, parameters)
+    (section, name, parameters)
     for section in CONTRACT
     for name, parameters in names_of(section)
     if parameters is not None
 ]
 
 
-def resolve(name: str) -> Any:
-    return reduce(getattr, name.split("."), mojo_seq)
+def resolve(section: str, name: str) -> Any:
+    home = mojo_seq.testing if section == TESTING else mojo_seq
+    return reduce(getattr, name.split("."), home)
 
 
 def signature(parameters: str) -> inspect.Signature:
@@ -253,7 +267,7 @@ def constructor_in_stub(name: str) -> inspect.Signature:
 @pytest.mark.parametrize("section", CONTRACT)
 def test_every_name_of_the_contract_exists(section: str) -> None:
     for name, parameters in names_of(section):
-        found = resolve(name)
+        found = resolve(section, name)
         assert parameters is None or callable(found), name
 
 
@@ -262,7 +276,7 @@ def test_all_is_the_contract_and_what_was_added_to_it() -> None:
 
 
 def test_all_is_sorted_and_has_nothing_twice() -> None:
-    for module in (mojo_seq, *HOMES, mojo_seq.aio):
+    for module in (mojo_seq, *HOMES, mojo_seq.aio, mojo_seq.testing):
         assert module.__all__ == sorted(set(module.__all__)), module.__name__
         assert all(hasattr(module, name) for name in module.__all__), module.__name__
 
@@ -286,9 +300,9 @@ def test_every_name_has_one_home_below_the_package() -> None:
         assert all(getattr(home, name) is getattr(mojo_seq, name) for name in home.__all__)
 
 
-@pytest.mark.parametrize(("name", "parameters"), CALLED)
-def test_signature(name: str, parameters: str) -> None:
-    subject = resolve(name)
+@pytest.mark.parametrize(("section", "name", "parameters"), CALLED)
+def test_signature(section: str, name: str, parameters: str) -> None:
+    subject = resolve(section, name)
     if isinstance(subject, type) and subject.__module__ == "mojo_seq._core":
         assert constructor_in_stub(name) == signature(parameters)
     else:
@@ -316,9 +330,10 @@ def documented(name: str, value: object) -> Iterator[tuple[str, object]]:
                     yield f"{name}.{member}", found
 
 
-@pytest.mark.parametrize("name", mojo_seq.__all__)
+@pytest.mark.parametrize("name", [*mojo_seq.__all__, *mojo_seq.testing.__all__])
 def test_every_public_name_has_a_docstring(name: str) -> None:
-    for each, value in documented(name, getattr(mojo_seq, name)):
+    home = mojo_seq if name in mojo_seq.__all__ else mojo_seq.testing
+    for each, value in documented(name, getattr(home, name)):
         text = inspect.getdoc(value) or ""
         # Cython puts the signature first; the NamedTuple machinery has nothing else.
         said = re.sub(r"\A[\w.]+\([^\n]*\)\s*", "", text)

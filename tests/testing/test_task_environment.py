@@ -324,6 +324,8 @@ def test_wrong_arguments() -> None:
             env.call_at_exit(None)  # type: ignore[arg-type]
         with pytest.raises(InvalidArgumentError):
             ThreadPool(0)
+        with pytest.raises(InvalidArgumentError, match="patience"):
+            env.patience = -1
 
 
 def test_posts_of_other_threads_are_waited_for(env: TaskEnvironment) -> None:

@@ -32,7 +32,7 @@ class IoThread:
         """
         with self._lock:
             if self._loop is None:
-                loop = RunLoop()
+                loop = RunLoop.for_own_thread()
                 thread = threading.Thread(target=loop.run, name="mojo_seq-actors", daemon=True)
                 try:
                     thread.start()
