@@ -87,6 +87,7 @@ def pack(
         raise
     finally:
         here.encoder = outer
+    encoder.made.clear()  # they are with the others now
     return buffer.getvalue(), pickler.handles
 
 

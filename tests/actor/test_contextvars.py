@@ -74,7 +74,8 @@ def test_awaiting_under_asyncio(spawn_here: Spawn, journal: Journal) -> None:
     async def ask(what: str) -> str:
         language.set(what)
         await asyncio.sleep(0)
-        return await actor.speak()
+        spoken: str = await actor.speak()
+        return spoken
 
     async def main() -> list[str]:
         return await asyncio.gather(*map(ask, "abc"))

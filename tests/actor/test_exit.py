@@ -16,7 +16,7 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-W", "error", "-c", program],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent / "helpers")},
         timeout=3 * TIMEOUT,
         start_new_session=True,
     )

@@ -13,7 +13,8 @@ import pytest
 from pool_services import answer_pid, await_end, next_message, start_workers
 
 from mojo_seq import BusyError, InvalidArgumentError, MessagePipeHandle, create_message_pipe
-from mojo_seq.pool import PoolWorker, ProcessPool
+from mojo_seq.pool import ProcessPool
+from mojo_seq.pool.pool_worker import PoolWorker
 
 WaitClosed = Callable[[MessagePipeHandle], None]
 

@@ -50,6 +50,7 @@ class Accepted(PipeReader):
             cell = self.node.find(number)
             if cell is not None:
                 cell.stop() if kind == wire.STOP else cell.kill()
+                self.node.release_senders(number)
         elif kind == wire.EXTEND:
             asked = self._asks.get(ask)
             if asked is not None:
@@ -59,9 +60,10 @@ class Accepted(PipeReader):
             if cell is not None:
                 cell.stop_linked(decode_payload(payload, handles))
         elif kind == wire.CANCEL:
-            reply = self._asks.get(ask)
+            reply = self._asks.pop(ask, None)
             if reply is not None:
                 reply.cancel()
+            self.send_object(None, wire.CANCELLED, number, ask)
         elif kind == wire.INTRODUCE:
             self.node.accept(decode_payload(payload, handles))
         elif kind == wire.LOCATE:
@@ -84,7 +86,9 @@ class Accepted(PipeReader):
         self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
     ) -> None:
         cell = self.node.find(number)
-        reply = HostedReply(self, ask, cell) if kind == wire.ASK else None
+        reply: HostedReply | None = None
+        if kind == wire.ASK:
+            reply = self._asks[ask] = HostedReply(self, ask, cell)
         try:
             method, args, kwargs, path = decode_payload(payload, handles)
         except Exception as error:
@@ -97,11 +101,9 @@ class Accepted(PipeReader):
                 reply.fail(dead_error(self.node.reason_of(number), f"actor {abs(number)}"))
             return
         chain = None
-        if reply is not None:
-            self._asks[ask] = reply
-            if path is not None:
-                reply.path = path
-                chain = frozenset(path)
+        if reply is not None and path is not None:
+            reply.path = path
+            chain = frozenset(path)
         book = self.node.credit_book(number, cell)
         if book is not None:
             book.note(self)
@@ -144,9 +146,8 @@ class Accepted(PipeReader):
 
     def answer(self, reply: HostedReply, ask: int) -> None:
         """An ask was answered; on any thread."""
-        self._asks.pop(ask, None)
-        if self.lost or reply.cancelled():
-            return
+        if self._asks.pop(ask, None) is None or self.lost:
+            return  # it was cancelled
         error = reply.exception()
         if isinstance(error, _core.AskCycleError):
             error = reply.complete_cycle(error)

@@ -210,6 +210,8 @@ class Connection(PipeReader):
             self._settle(kind, ask, payload, handles)
         elif kind == wire.DOWN:
             self._tell_end(number, StopReason(*decode_payload(payload, handles)))
+        elif kind == wire.CANCELLED:
+            self._pending.pop(ask, None)
         elif kind == wire.CREDIT:
             purse = self._purses.get(number)
             if purse is not None:

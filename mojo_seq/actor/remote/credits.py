@@ -104,6 +104,12 @@ class CreditBook:
         """A client's message goes into the mailbox."""
         self._waiting.append(accepted)
 
+    def release(self) -> None:
+        """Gives all back: the actor will take nothing more. Any thread."""
+        while self._waiting:
+            accepted = self._waiting.popleft()
+            accepted.give_credit(self._number, 1)
+
     def on_taken(self) -> None:
         """A message has left the mailbox. One of this process's own may be taken for a client's:
         then the client gets its credit a little early."""

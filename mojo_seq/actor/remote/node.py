@@ -73,6 +73,12 @@ class Node:
             cell.watch_end(_Forgetting(self._books, number))
         return book
 
+    def release_senders(self, number: int) -> None:
+        """An actor takes no more messages: nobody need wait for room."""
+        book = self._books.get(number)
+        if book is not None:
+            book.release()
+
     def find_ref(self, number: int) -> ActorRef[Any] | None:
         """A local ref to the system's own actor; None: it has ended."""
         cell = self.system.find_cell(number)

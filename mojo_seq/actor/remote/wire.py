@@ -31,6 +31,7 @@ ANSWER = 32  # the result
 FAILURE = 33  # the exception
 DOWN = 34  # (reason): the actor has ended
 CREDIT = 35  # so many messages have left its mailbox (in the place of the ask)
+CANCELLED = 37  # nothing more will be said about the ask
 LOCATED = 36  # (HELLO, (node id, pipe)), or (0, why it has ended)
 
 # From the home of actors to the worker process that they are in.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from mojo_seq import Actor, ActorRef, ActorSystem, ProcessPool, _core
 
 @pytest.fixture(scope="session", autouse=True)
 def threads_of_the_session() -> Iterator[None]:
-    """Those of pools are there before anything is counted."""
+    """Those of pools, and what multiprocessing needs, are there before anything is counted."""
+    resource_tracker.ensure_running()
+    forkserver.ensure_running()
     with ProcessPool(1) as pool:
         with ActorSystem(1) as system:
             assert system.spawn(Depot, on=pool).add(1).result(TIMEOUT) == 1
@@ -35,7 +38,8 @@ def memory_given_back(
     in what was logged at the end of pools and systems."""
     yield
     caplog.clear()
-    request.config.pluginmanager.get_plugin("logging-plugin").report_handler.reset()
+    plugin: Any = request.config.pluginmanager.get_plugin("logging-plugin")
+    plugin.report_handler.reset()
     _core.release_cached_memory()
 
 

@@ -83,7 +83,8 @@ def test_an_awaited_ask_waits_and_blocks_no_loop(put: Put, door: ActorRef[Doorke
 
 
 async def _awaited(waiting: ActorRef[Waiting], number: int) -> int:
-    return await waiting.note(number)
+    noted: int = await waiting.note(number)
+    return noted
 
 
 def test_large_mailboxes_get_their_credits_in_batches(put: Put) -> None:

@@ -106,7 +106,7 @@ def test_a_ref_message_that_is_never_read_leaves_nothing(system: ActorSystem) ->
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_a_ref_as_an_argument_of_multiprocessing(system: ActorSystem, method: str) -> None:
     depot = system.spawn(Depot)
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     process = context.Process(target=run_in_multiprocessing, args=(depot, 10))
     process.start()
     process.join(TIMEOUT)
