@@ -14,7 +14,7 @@ import atexit
 import enum
 import os
 from collections import namedtuple
-from sys import modules as sys_modules
+from sys import modules as _sys_modules
 
 cimport cython
 from cpython.buffer cimport (
@@ -66,7 +66,11 @@ include "wait_set.pxi"
 include "sequence.pxi"
 include "run_task.pxi"
 include "reply.pxi"
+include "awaiter.pxi"
+include "envelope.pxi"
+include "mailbox_queue.pxi"
 include "mailbox.pxi"
+include "ask_cycle.pxi"
 include "actor_task.pxi"
 include "actor_ref.pxi"
 include "worker_pool.pxi"

@@ -224,7 +224,7 @@ cdef class Environment:
             wait.frame = <object><PyObject*>frame
         # What is run here has nothing to do with the method or the event loop that waits for it.
         cdef PyObject* mailbox = SetCurrentMailbox(NULL)
-        asyncio = sys_modules.get("asyncio")
+        asyncio = _sys_modules.get("asyncio")
         loop = asyncio._get_running_loop() if asyncio is not None else None
         if loop is not None:
             asyncio._set_running_loop(None)

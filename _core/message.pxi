@@ -194,30 +194,13 @@ cdef class Message:
         return PyMemoryView_FromObject(self._view)
 
     def take_payload(self):
-        """Moves the bytes of a received message to the caller, as a memoryview that can be written to.
-
-        The message is closed, with the handles that are still in it. The bytes are copied only if
-        somebody else may see them, as through a `payload` that is alive.
-
-        Raises:
-            FailedPreconditionError: the message is not serialized, or was not received.
-        """
-        cdef _PayloadView view
-        cdef Payload* payload
+        """Moves the bytes of a received message to the caller, as a memoryview that can be written
+        to. They are copied only if somebody else may see them. The message is closed."""
         self._check_serialized()
         if not self._received:
             raise FailedPreconditionError("only the payload of a received message can be taken")
         self._view = None
-        payload = self._message.payload.get()
-        if payload is NULL or not payload.HasOneRef():
-            taken = memoryview(bytearray(bytes(self)))
-        else:
-            view = _PayloadView.__new__(_PayloadView)
-            payload.AddRef()
-            view._payload = payload
-            view._nbytes = self._message.size
-            view._read_only = False
-            taken = PyMemoryView_FromObject(view)
+        taken = view_of_whole_payload(self._message) or memoryview(bytearray(bytes(self)))
         self.close()
         return taken
 

@@ -23,6 +23,20 @@ cdef class _PayloadView:
         self._exports -= 1
 
 
+cdef object view_of_whole_payload(c_Message* message):
+    """A memoryview that can be written to; None if somebody else may see the bytes."""
+    cdef _PayloadView view
+    cdef Payload* payload = message.payload.get()
+    if payload is NULL or not payload.HasOneRef():
+        return None
+    view = _PayloadView.__new__(_PayloadView)
+    payload.AddRef()
+    view._payload = payload
+    view._nbytes = message.size
+    view._read_only = False
+    return PyMemoryView_FromObject(view)
+
+
 # From here on it pays to let other threads run during a copy.
 cdef size_t LONG_COPY = 65536
 

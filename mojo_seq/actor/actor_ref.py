@@ -8,11 +8,20 @@ from mojo_seq import _core
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from typing import overload
+    from typing import Protocol, overload
 
     from mojo_seq.actor.actor import Actor
     from mojo_seq.actor.reply import Reply
     from mojo_seq.system import Message
+
+if TYPE_CHECKING:
+
+    class _Method(Protocol):
+        """An ActorMethod."""
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Reply[Any]: ...
+        def tell(self, *args: Any, **kwargs: Any) -> None: ...
+
 
 A = TypeVar("A", bound="Actor", covariant=True)
 B = TypeVar("B", bound="Actor")
@@ -70,6 +79,7 @@ class ActorRef(_core.ActorRefBase, Generic[A]):
 
     if TYPE_CHECKING:
 
+        def __getattr__(self, name: str) -> _Method: ...
         @overload
         def ask(
             self: ActorRef[B],

@@ -273,7 +273,7 @@ class LocalCell(_core.Mailbox):
     def _on_task_done(self) -> None:
         if self._finishing:
             if not self.busy:
-                self._finished()
+                self.command(self._finished)  # not inside the loop that is to be closed
         elif not self.has_tasks:
             self.guardian.post(self.guardian.halted, self)
 

@@ -85,7 +85,8 @@ def test_stop_waits_for_interleaved_methods(
     gate.open()
     assert [reply.result(TIMEOUT) for reply in replies] == ["a", "b"]
     assert wait_ended(actor).kind == "stopped"
-    assert journal.take(3) == [("end", "a"), ("end", "b"), "stopped"]
+    assert sorted(journal.take(2)) == [("end", "a"), ("end", "b")]
+    assert journal.next() == "stopped"
 
 
 @pytest.mark.parametrize("method", ["forever", "forever_at_once"])

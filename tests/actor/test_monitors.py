@@ -116,6 +116,16 @@ def test_a_monitor_does_not_hinder_the_end_of_the_system(
     observer, counter = spawn(Observer, journal.ref), spawn(Counter)
     observer.observe(counter).result(TIMEOUT)
     system.shutdown(TIMEOUT)
+    assert ("", "system", "NoneType") in journal.rest()
+
+
+def test_who_ends_later_is_told_of_the_systems_end(
+    spawn_here: Spawn, journal: Journal, system: ActorSystem
+) -> None:
+    # (Between processes nothing orders the two ends.)
+    observer, counter = spawn_here(Observer, journal.ref), spawn_here(Counter)
+    observer.observe(counter).result(TIMEOUT)
+    system.shutdown(TIMEOUT)
     assert ("down", counter, "system") in journal.rest()
 
 

@@ -55,6 +55,19 @@ def by_value(link: Link, scale: Scale) -> float:
         return median_seconds(once, scale.n(100)) * 1e3
 
 
+def one_copy(scale: Scale) -> float:
+    """Milliseconds. The least that a value costs: from one array to another, nobody asked."""
+    array = np.ones(NBYTES // 8)
+    copy = np.empty_like(array)
+
+    def once(value: float) -> tuple[float, float]:
+        array[0], array[-1] = value, -value
+        np.copyto(copy, array)
+        return float(copy[0]), float(copy[-1])
+
+    return median_seconds(once, scale.n(100)) * 1e3
+
+
 def handed_over(nbytes: int, scale: Scale) -> float:
     """Microseconds. The buffers are made beforehand."""
     n = scale.n(500)
@@ -76,6 +89,7 @@ MEASURES = (
         (
             Contender("mojo_seq", partial(by_value, mojo)),
             *(Contender(name, partial(by_value, link), name) for name, link in PEERS.items()),
+            Contender("one copy of it in memory", one_copy),
         ),
         tuple(Target.better("mojo_seq", peer, 10) for peer in PEERS),
     ),

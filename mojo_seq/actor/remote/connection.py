@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 from mojo_seq import _core
 from mojo_seq.actor.reasons import StopReason
@@ -42,12 +42,15 @@ class Connection(PipeReader):
         self.node_id = node_id
         self.reason: StopReason | None = None  # why nothing will come any more
         self.ends: dict[int, StopReason] = {}  # of actors
+        self.places: dict[int, bytes] = {}  # at which nodes actors of this one were, last time
         self._pending: dict[int, Reply[Any]] = {}
         self._located: dict[int, Callable[[Any], None]] = {}
         self._observers: dict[int, list[Callable[[StopReason], object]]] = {}
         self._cared_for = set[int]()  # actors whose end the node tells
         self._news = threading.Condition()
         self._purses: dict[int, Purse] = {}
+        # One for all refs here to the same actor: they share what waits for the way to be known.
+        self.found: WeakValueDictionary[int, Route] = WeakValueDictionary()
         self.routes: WeakSet[Route] = WeakSet()  # of actors that are where this leads
         self.write(encode(client_id(), wire.pack_suffix(wire.HELLO, 0, 0)))
 
@@ -69,7 +72,6 @@ class Connection(PipeReader):
             MojoError: the message cannot be sent; the reply is not concerned.
         """
         self._pending[ask] = reply
-        reply.token = (client_id(), ask)
         reply.waiter = self
         try:
             encoded.write_to(self.pipe)
@@ -257,6 +259,9 @@ class Connection(PipeReader):
 
     # The end.
 
+    def part(self) -> None:
+        """It is lost, and nobody need keep it."""
+
     def end_reason(self) -> StopReason:
         """Why the node is gone; may be told better by who knows the process."""
         error = _core.ActorDeadError("the process that the actor was in has ended")
@@ -266,6 +271,7 @@ class Connection(PipeReader):
         if self.reason is None:
             self.reason = self.end_reason()
         self.pipe.close()
+        self.part()
         for route in list(self.routes):
             route.on_lost(self)
         self._fail_pending()

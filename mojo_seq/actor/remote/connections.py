@@ -24,6 +24,8 @@ class Connections:
         """Also in a forked child, whose inherited pipes are dead."""
         self._lock = threading.Lock()
         self._connections: WeakValueDictionary[bytes, Connection] = WeakValueDictionary()
+        self._keepers = 0  # _lock
+        self._kept = set[Connection]()  # _lock
         self._nodes: WeakValueDictionary[bytes, Node] = WeakValueDictionary()
 
     def find(self, node_id: bytes) -> Connection | None:
@@ -35,7 +37,9 @@ class Connections:
         with self._lock:
             connection = self._connections.get(node_id)
             if connection is None and pipe is not None and pipe.is_valid:
-                connection = self._connections[node_id] = Connection(node_id, pipe)
+                connection = self._connections[node_id] = _Shared(node_id, pipe)
+                if self._keepers > 0:
+                    self._kept.add(connection)
                 return connection
         if pipe is not None:
             pipe.close()
@@ -46,6 +50,25 @@ class Connections:
         with self._lock:
             self._connections[connection.node_id] = connection
 
+    def begin_keeping(self) -> None:
+        """From now on connections live on without a ref, until `end_keeping`: for a process where
+        refs come and go with each message."""
+        with self._lock:
+            self._keepers += 1
+
+    def end_keeping(self) -> None:
+        """As often as the other."""
+        with self._lock:
+            self._keepers -= 1
+            kept = set() if self._keepers > 0 else self._kept
+            self._kept = self._kept if self._keepers > 0 else set()
+        kept.clear()
+
+    def forget(self, connection: Connection) -> None:
+        """It is lost."""
+        with self._lock:
+            self._kept.discard(connection)
+
     def add_node(self, node: Node) -> None:
         """Notes a node that is here."""
         with self._lock:
@@ -54,6 +77,13 @@ class Connections:
     def node(self, node_id: bytes) -> Node | None:
         """The node of that id, if it is here."""
         return self._nodes.get(node_id)
+
+
+class _Shared(Connection):
+    """One that others find."""
+
+    def part(self) -> None:
+        connections.forget(self)
 
 
 connections = Connections()

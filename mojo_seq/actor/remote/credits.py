@@ -60,6 +60,8 @@ class Purse:
             connection.wait_until(lambda: self.left > 0 or self._is_over(connection))
         if self.left > 0 or self._is_over(connection):
             return True
+        if reply is not None and self._overflow == "block":
+            return True  # somebody else was faster just now: this one runs into debt
         error = _core.MailboxFullError(f"the mailbox of {target!r} is full")
         if reply is None:
             raise error

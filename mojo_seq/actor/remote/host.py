@@ -49,10 +49,12 @@ def serve_host(
     system.id = node_id
     host = Host(node_of(system), pipe, home_id, home)
     host.node.serve(host)
+    connections.begin_keeping()
     try:
         host.over.wait()
     finally:
         system.shutdown()
+        connections.end_keeping()
 
 
 class Host(Accepted):

@@ -11,6 +11,7 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from typing import Any
 
+    from mojo_seq.actor.actor_ref import ActorRef
     from mojo_seq.actor.remote.host import Host
 
 
@@ -32,6 +33,11 @@ class HostedCell(LocalCell):
     def identity(self) -> tuple[bytes, int]:
         """(id of its home, number there)."""
         return self.host.home_id, self.home_number
+
+    def link(self, ref: ActorRef[Any]) -> None:
+        """See Actor. A ref to itself may have come from elsewhere."""
+        if getattr(ref, "_target", None) is None or ref._target.identity != self.identity:
+            super().link(ref)
 
     def stop(self) -> None:
         """See ActorRef; the home does it, but takes its time to say so."""

@@ -18,6 +18,7 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mojo_seq.actor.remote.serving_thread import ServingThread as StandIn
     from mojo_seq.system import Message, MessagePipeHandle, Result, SignalsState
 
 logger = logging.getLogger("mojo_seq.actor")
@@ -26,12 +27,12 @@ _SOON = 0.003
 _READABLE = _core.Signals.READABLE
 
 
-# For threads with other pipes to care for: what to call before they wait for long.
-_stand_ins: dict[int, Callable[[], object]] = {}
+# For threads with other pipes to care for, when they wait for long.
+_stand_ins: dict[int, StandIn] = {}
 _SHORTLY = 0.0002
 
 
-def set_stand_in(stand_in: Callable[[], object] | None) -> None:
+def set_stand_in(stand_in: StandIn | None) -> None:
     """To be called by such a thread at its begin, and with None at its end."""
     if stand_in is None:
         _stand_ins.pop(threading.get_ident(), None)
@@ -192,18 +193,21 @@ class PipeReader:
             with self._reading:
                 pass  # what the I/O thread has read is handled: `done` knows of it
             stand_in = _stand_ins.get(thread)
+            stood_in: StandIn | None = None
             while not done():
                 left = None if deadline is None else deadline - monotonic()
                 if stand_in is not None and (left is None or left > _SHORTLY):
                     result, _ = _core.wait(self.pipe, _READABLE, _SHORTLY)
                     if result is _core.Result.DEADLINE_EXCEEDED:
-                        stand_in()
-                        stand_in = None
+                        stand_in.begin()
+                        stood_in, stand_in = stand_in, None
                         continue
                 else:
                     result, _ = _core.wait(self.pipe, _READABLE, left)
                 if result is _core.Result.DEADLINE_EXCEEDED or not self.read():
-                    return
+                    break
+            if stood_in is not None:
+                stood_in.end()
         except _core.InvalidArgumentError:
             return  # closed here
         finally:

@@ -23,7 +23,11 @@ class PlacedTarget(RemoteTarget):
     __slots__ = ()
 
     def __init__(self, description: Description, connection: Connection) -> None:
-        super().__init__(description, connection, _Found(connection, description))
+        number = description.identity[1]
+        route = connection.found.get(number)
+        if route is None:
+            route = connection.found.setdefault(number, _Found(connection, description))
+        super().__init__(description, connection, route)
 
 
 class _Found(Route):
@@ -34,6 +38,14 @@ class _Found(Route):
         self._home = home
         self._number = description.identity[1]
         self._asking = False  # _lock
+
+    def known_way(self) -> Connection | None:
+        place = self._home.places.get(self._number)
+        known = None if place is None else connections.find(place)
+        if known is None or known.lost or self._end is not None:
+            return None
+        self.lead_to(known)
+        return self._connection
 
     def find_way(self) -> None:
         with self._lock:
@@ -54,6 +66,7 @@ class _Found(Route):
             return
         connection = connections.join(*what)
         if connection is not None:
+            self._home.places[self._number] = connection.node_id
             self.lead_to(connection)
         else:  # its pipe did not survive the journey
             self.find_way()

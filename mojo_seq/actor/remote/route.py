@@ -7,7 +7,7 @@ from collections import deque
 
 from mojo_seq import _core
 from mojo_seq.actor.remote import wire
-from mojo_seq.actor.remote.chains import next_ask, path_here, path_of
+from mojo_seq.actor.remote.chains import client_id, next_ask, path_here, path_of
 from mojo_seq.actor.remote.connection import dead_error
 from mojo_seq.process.object_codec import encode
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from mojo_seq.actor.remote.credits import Purse
     from mojo_seq.actor.reply import Reply
     from mojo_seq.process.object_codec import Encoded
+
+
+_LONGEST_SLEEP = 0.05  # seconds between two looks
 
 
 class Route:
@@ -39,12 +42,17 @@ class Route:
         self._who = who
         self._box = box
         self._lock = threading.RLock()
+        self._news = threading.Condition()  # the way has become known
         self._connection: Connection | None = None  # written under _lock
         self._waiting: deque[tuple[Encoded, int, Reply[Any] | None]] = deque()  # _lock
         self._end: StopReason | None = None  # _lock
 
     def __repr__(self) -> str:
         return self._who
+
+    def known_way(self) -> Connection | None:
+        """The way, if somebody else has found it before."""
+        return None
 
     def find_way(self) -> None:
         """Called without a lock when there is something to send and the way is not known. Then
@@ -75,7 +83,17 @@ class Route:
         else:
             ask = next_ask()
             encoded = self._encode(wire.ASK, ask, method, args, kwargs, path_here())
-        connection = self._connection
+            reply.token = (client_id(), ask)
+        connection = self._connection or self.known_way()
+        if connection is None and self._is_crowded():
+            if reply is not None and self._must_hold_back():
+                encoded.discard()
+                reply.hold_back(_core.make_envelope(method, args, kwargs, reply))
+                return
+            if not self._wait_for_room(reply):
+                encoded.discard()
+                return
+            connection = self._connection
         if connection is None:
             connection = self._wait_for_way(encoded, ask, reply)
             if connection is None:
@@ -135,6 +153,26 @@ class Route:
             reply.fail(dead_error(end, self))
         return None
 
+    def _is_crowded(self) -> bool:
+        """As much waits for the way to be known as the mailbox takes."""
+        return self._box is not None and len(self._waiting) >= self._box[0]
+
+    def _must_hold_back(self) -> bool:
+        return self._box is not None and self._box[1] == "block" and not _core.may_wait_here()
+
+    def _wait_for_room(self, reply: Reply[Any] | None) -> bool:
+        """False: the reply has failed. Raises MailboxFullError for a tell."""
+        if self._box is not None and self._box[1] == "block" and _core.may_wait_here():
+            while self._is_crowded() and self._connection is None and self._end is None:
+                with self._news:
+                    self._news.wait(_LONGEST_SLEEP)
+            return True
+        error = _core.MailboxFullError(f"the mailbox of {self!r} is full")
+        if reply is None:
+            raise error
+        reply.fail(error)
+        return False
+
     def _write(
         self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
     ) -> bool:
@@ -168,6 +206,7 @@ class Route:
         if reply.done():
             return False
         ask = next_ask()
+        reply.token = (client_id(), ask)
         try:
             encoded = self._encode(
                 wire.ASK,
@@ -196,6 +235,8 @@ class Route:
                     connection.purse(self._there, self._box).left -= 1
                 self._write(connection, *self._waiting.popleft())
             self._connection = connection
+        with self._news:
+            self._news.notify_all()
         if connection.lost:
             self.on_lost(connection)
 
@@ -206,6 +247,8 @@ class Route:
             self._connection = None
             waiting = list(self._waiting)
             self._waiting.clear()
+        with self._news:
+            self._news.notify_all()
         for encoded, _, reply in waiting:
             encoded.discard()
             if reply is not None:

@@ -92,8 +92,8 @@ class ServingThread:
     # The thread.
 
     def _run(self) -> None:
-        pool = self._threads.pool
-        set_stand_in(self._have_watched)
+        pool = getattr(self._threads, "pool", None)
+        set_stand_in(self)
         serve: Callable[..., None] | None = getattr(pool, "serve", None)
         try:
             if serve is not None:
@@ -154,10 +154,16 @@ class ServingThread:
         for each in found:
             each.read()
 
-    def _have_watched(self) -> None:
+    def begin(self) -> None:
         """It is about to wait for something else, in the middle of running an actor."""
         with self._lock:
             self._watch_all()
+
+    def end(self) -> None:
+        """What it waited for has come. What was sent before that, as a command to end or to cancel,
+        must not come after it."""
+        for each in self._direct:
+            each.read()
 
     def _watch_all(self) -> None:
         for each in self._direct:
