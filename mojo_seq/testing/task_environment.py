@@ -50,9 +50,7 @@ class TaskEnvironment(_core.Environment):
     nesting_error: NestingError | None = None
     """The first that was raised, whoever caught it: what came after it says nothing."""
 
-    def __init__(
-        self, seed: int | None = None, *, schedule: Iterable[int] | None = None
-    ) -> None:
+    def __init__(self, seed: int | None = None, *, schedule: Iterable[int] | None = None) -> None:
         # The core has taken them in __new__.
         self._threads_before = frozenset[threading.Thread]()
 
