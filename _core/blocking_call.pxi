@@ -43,6 +43,17 @@ cdef class _Condition:
     cdef object _describe(self):
         return "something"
 
+    cdef bint _is_remote(self) except -1:
+        """Whether another process may make it hold."""
+        return False
+
+
+cdef bint is_remote(object handle) except -1:
+    try:
+        return handle.query_signals_state().peer_remote
+    except MojoError:
+        return False  # closed meanwhile
+
 
 @cython.final
 cdef class _Predicate(_Condition):

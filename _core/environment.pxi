@@ -25,6 +25,7 @@ cdef class Environment:
     cdef list _task_errors        # constant
     cdef list _waits              # the calls on the stack, the innermost last
     cdef list _at_exit
+    cdef int64_t _channels_before # to other processes, which were there before the block
     cdef bint _used
 
     def __cinit__(self, seed=None, *, schedule=None):
@@ -92,6 +93,7 @@ cdef class Environment:
         if self._used:
             raise RuntimeError("an environment is entered once")
         self._used = True
+        self._channels_before = LiveCount(Kind.kChannel)
         Py_INCREF(self)
         SetCurrentEnvironment(<PyObject*>self)
 
@@ -269,7 +271,7 @@ cdef class Environment:
             if not clock_moves:
                 return False
             timer = self._simulation.next_timer()
-            if not only_runs and self._may_hear(&silent_since, min(timer, deadline)):
+            if not only_runs and self._may_hear(wait, &silent_since, min(timer, deadline)):
                 continue
             if timer <= deadline and timer != kNever:
                 timers += 1
@@ -292,12 +294,13 @@ cdef class Environment:
         self._simulation.AdvanceTo(time)
         return 0
 
-    cdef bint _may_hear(self, Time* silent_since, Time until) except -1:
+    cdef bint _may_hear(self, _Wait wait, Time* silent_since, Time until) except -1:
         """While other threads or processes may send something, real time passes as the mock time
         would, within limits. False: then nothing came."""
         cdef Time now = Now()
         cdef Time limit
-        if LiveCount(Kind.kChannel) == 0 and not self.expects_news():
+        if (LiveCount(Kind.kChannel) <= self._channels_before and not self.expects_news()
+                and not wait.condition._is_remote()):
             return False
         if silent_since[0] == 0:
             silent_since[0] = now

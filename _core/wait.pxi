@@ -57,6 +57,11 @@ cdef class _WaiterDecides(_Condition):
     cdef object _describe(self):
         return f"{self._about!r}"
 
+    cdef bint _is_remote(self) except -1:
+        if isinstance(self._about, Handle):
+            return is_remote(self._about)
+        return any([is_remote(handle) for handle, _ in self._about])
+
 
 cdef Handle to_watchable(object handle, object index):
     """A handle that can be waited for. `index` is its place in a list, or None."""

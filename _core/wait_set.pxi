@@ -237,3 +237,6 @@ cdef class _SetReady(_Condition):
 
     cdef object _describe(self):
         return f"{self._set!r}"
+
+    cdef bint _is_remote(self) except -1:
+        return any([is_remote(handle) for handle in self._set._handles.values()])

@@ -29,8 +29,8 @@ class TaskEnvironment(_core.Environment):
 
     A blocking call that could never return raises `DeadlockError`, with a list of what waits; one
     that waits for a task which could go on, but is below it on the stack, `NestingError`. If
-    threads were started in the block, or pipes lead to other processes, it first waits for these,
-    in real time, for up to `patience` seconds without news.
+    threads were started in the block, or pipes to other processes made, or it waits for such a
+    pipe, it first waits in real time, for up to `patience` seconds without news.
 
     Leaving the block shuts down the pools that were made in it, and drops the tasks that are
     left; their futures are cancelled. If a task raised and there was no handler for that, the
@@ -50,9 +50,7 @@ class TaskEnvironment(_core.Environment):
     nesting_error: NestingError | None = None
     """The first that was raised, whoever caught it: what came after it says nothing."""
 
-    def __init__(
-        self, seed: int | None = None, *, schedule: Iterable[int] | None = None
-    ) -> None:
+    def __init__(self, seed: int | None = None, *, schedule: Iterable[int] | None = None) -> None:
         # The core has taken them in __new__.
         self._threads_before = frozenset[threading.Thread]()
 

@@ -326,7 +326,8 @@ def documented(name: str, value: object) -> Iterator[tuple[str, object]]:
             fields = {*getattr(cls, "_fields", ()), *getattr(cls, "__dataclass_fields__", ())}
             for member, found in vars(cls).items():
                 public = not member.startswith("_") and member not in fields
-                if public and (callable(found) or inspect.isdatadescriptor(found)):
+                described = callable(found) or inspect.isdatadescriptor(found)
+                if public and described and not inspect.ismemberdescriptor(found):
                     yield f"{name}.{member}", found
 
 

@@ -244,7 +244,7 @@ def io_thread() -> None:
 
 def test_other_processes_are_waited_for_in_real_time(io_thread: None) -> None:
     with TaskEnvironment() as env, spawn_process(echo) as child:
-        env.patience = 30.0
+        env.patience = TIMEOUT
         for _ in range(3):
             child.pipe.write(b"x")
             assert wait(child.pipe, Signals.READABLE)[0] == Result.OK
@@ -264,3 +264,24 @@ def test_other_processes_are_waited_for_in_real_time(io_thread: None) -> None:
         assert env.run_until(lambda: got == [b"y"])
         assert env.now() < 30.0
         runner.submit(watcher.cancel).result()
+
+
+def test_processes_from_before_the_block_are_waited_for_if_it_is_their_pipe(
+    io_thread: None,
+) -> None:
+    with spawn_process(echo) as child, TaskEnvironment() as env:
+        env.patience = TIMEOUT
+        event = WaitableEvent()
+        runner = ThreadPool().create_sequenced_task_runner()
+        runner.post_delayed_task(3600, event.signal)
+        assert event.wait()  # not for an hour
+        child.pipe.write(b"x")
+        assert wait(child.pipe, Signals.READABLE)[0] == Result.OK
+        child.pipe.write(b"x")
+        assert wait_many([(child.pipe, Signals.READABLE)])[0] == Result.OK
+        waited = WaitSet()
+        waited.add_handle(child.pipe, Signals.READABLE)
+        child.pipe.read_batch()
+        child.pipe.write(b"x")
+        assert waited.wait().ready
+        waited.remove_handle(child.pipe)
