@@ -50,3 +50,17 @@ cdef int fail_asks_in_service_of(Mailbox mailbox, ReplyBase reply) except -1:
                 "the actor waits for an answer to the very ask that this one is for",
                 (getattr(mailbox, "ref", None),)), True)
     return 0
+
+
+cdef int check_loop(ReplyBase reply) except -1:
+    """Raises if a coroutine would block the very event loop that the actor runs on."""
+    cdef Mailbox mailbox
+    if running_loop is None or not isinstance(reply._target, Mailbox):
+        return 0
+    mailbox = reply._target
+    if isinstance(mailbox._sequence, FdSequence):
+        loop = running_loop()
+        if loop is not None and getattr(mailbox.runner, "_loop", None) is loop:
+            ref = getattr(mailbox, "ref", None)
+            raise AskCycleError(f"{mailbox!r} runs on the event loop that would be blocked", (ref,))
+    return 0

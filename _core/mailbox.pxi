@@ -208,23 +208,6 @@ cdef class Mailbox(_MailboxQueue):
                 self._schedule_turn()
         return 0
 
-    cdef Envelope _take(self):
-        cdef list queue = self._queue
-        cdef Envelope envelope = <Envelope>queue[self._head]
-        queue[self._head] = None
-        self._head += 1
-        if self._head == PyList_GET_SIZE(queue):
-            queue.clear()
-            self._head = 0
-        elif self._head >= 64 and self._head * 2 > PyList_GET_SIZE(queue):
-            del queue[:self._head]
-            self._head = 0
-        if self._parked is not None or not self._senders.empty():
-            self._admit()
-        if self.on_taken is not None:
-            self.on_taken()
-        return envelope
-
     cdef int _handle(self, Envelope envelope) except -1:
         cdef PyObject* outer
         cdef Envelope outer_envelope

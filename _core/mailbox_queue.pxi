@@ -196,6 +196,23 @@ cdef class _MailboxQueue:
         """For an ask that was held back and is awaited."""
         self._park(envelope)
 
+    cdef Envelope _take(self):
+        cdef list queue = self._queue
+        cdef Envelope envelope = <Envelope>queue[self._head]
+        queue[self._head] = None
+        self._head += 1
+        if self._head == PyList_GET_SIZE(queue):
+            queue.clear()
+            self._head = 0
+        elif self._head >= 64 and self._head * 2 > PyList_GET_SIZE(queue):
+            del queue[:self._head]
+            self._head = 0
+        if self._parked is not None or not self._senders.empty():
+            self._admit()
+        if self.on_taken is not None:
+            self.on_taken()
+        return envelope
+
     cdef int _admit(self) except -1:
         """There is room."""
         cdef Envelope envelope

@@ -197,12 +197,7 @@ cdef class Message:
         """Moves the bytes of a received message to the caller, as a memoryview that can be written
         to. They are copied only if somebody else may see them. The message is closed."""
         self._check_serialized()
-        if not self._received:
-            raise FailedPreconditionError("only the payload of a received message can be taken")
-        self._view = None
-        taken = view_of_whole_payload(self._message) or memoryview(bytearray(bytes(self)))
-        self.close()
-        return taken
+        return take_payload(self)
 
     @property
     def handles(self):

@@ -23,18 +23,24 @@ cdef class _PayloadView:
         self._exports -= 1
 
 
-cdef object view_of_whole_payload(c_Message* message):
-    """A memoryview that can be written to; None if somebody else may see the bytes."""
+cdef object take_payload(Message message):
+    """Message.take_payload, of a serialized message."""
     cdef _PayloadView view
-    cdef Payload* payload = message.payload.get()
+    cdef Payload* payload = message._message.payload.get()
+    if not message._received:
+        raise FailedPreconditionError("only the payload of a received message can be taken")
+    message._view = None
     if payload is NULL or not payload.HasOneRef():
-        return None
-    view = _PayloadView.__new__(_PayloadView)
-    payload.AddRef()
-    view._payload = payload
-    view._nbytes = message.size
-    view._read_only = False
-    return PyMemoryView_FromObject(view)
+        taken = memoryview(bytearray(bytes(message)))
+    else:
+        view = _PayloadView.__new__(_PayloadView)
+        payload.AddRef()
+        view._payload = payload
+        view._nbytes = message._message.size
+        view._read_only = False
+        taken = PyMemoryView_FromObject(view)
+    message.close()
+    return taken
 
 
 # From here on it pays to let other threads run during a copy.

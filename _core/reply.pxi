@@ -37,8 +37,7 @@ cdef class ReplyBase:
     cdef vector[Ref[c_Event]] _sleepers
     cdef Envelope _unsent        # UNSENT: what was to be sent
     cdef object _origin          # the ask in whose service this one was made: (ReplyBase, origin)
-    cdef object _waiter          # see below
-    cdef object _token           # see below
+    cdef object _waiter, _token  # see below
 
     def __init__(self, target=None):
         self._target = target
@@ -50,8 +49,7 @@ cdef class ReplyBase:
 
     @property
     def waiter(self):
-        """Of an ask to another process: waits where the answer will come in, or None. It has
-        `wait_for(reply, timeout)`, `attend()` and `on_cancel(reply)`."""
+        """Waits where the answer will come in, of an ask to another process; or None."""
         return self._waiter
 
     @waiter.setter
@@ -282,26 +280,12 @@ cdef class ReplyBase:
         if self._reply_state >= FINISHED:
             return 0
         if runner is NULL:
-            self._check_loop()
+            check_loop(self)
             in_time = self._sleep(deadline)
         else:
             in_time = self._block_sequence(deadline, <object>runner, mailbox)
         if not in_time:
             raise DeadlineExceededError("the answer did not come in time")
-        return 0
-
-    cdef int _check_loop(self) except -1:
-        """A coroutine that blocks its loop cannot wait for an actor on that loop."""
-        cdef Mailbox mailbox
-        if running_loop is None or not isinstance(self._target, Mailbox):
-            return 0
-        mailbox = self._target
-        if isinstance(mailbox._sequence, FdSequence):
-            loop = running_loop()
-            if loop is not None and getattr(mailbox.runner, "_loop", None) is loop:
-                ref = getattr(mailbox, "ref", None)
-                raise AskCycleError(f"{mailbox!r} runs on the event loop that would be blocked",
-                                    (ref,))
         return 0
 
     cdef bint _block_sequence(self, Time deadline, object runner, Mailbox mailbox) except -1:

@@ -143,7 +143,8 @@ class Router(ABC, Generic[A]):
         return self._last
 
     def _ask(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reply[Any]:
-        return _core.ask(self._choose(args, kwargs)._target, name, args, kwargs)
+        reply: Reply[Any] = _core.ask(self._choose(args, kwargs)._target, name, args, kwargs)
+        return reply
 
     def _tell(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         _core.tell(self._choose(args, kwargs)._target, name, args, kwargs)

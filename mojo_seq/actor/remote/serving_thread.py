@@ -162,14 +162,15 @@ class ServingThread:
     def end(self) -> None:
         """What it waited for has come. What was sent before that, as a command to end or to cancel,
         must not come after it."""
-        for each in self._direct:
+        with self._lock:
+            accepted = list(self._accepted)
+        for each in accepted:
             each.read()
 
     def _watch_all(self) -> None:
-        for each in self._direct:
-            if each.served:
-                each.served = False
-                each.watch()
+        for each in self._accepted:  # also those that have come since it looked around
+            each.served = False
+            each.watch()
 
     # The tick, on the I/O thread.
 
