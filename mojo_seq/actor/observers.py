@@ -36,7 +36,7 @@ class Upward(Protocol):
 class Monitor:
     """Tells an actor of another one's end."""
 
-    __slots__ = ("_cell", "ref", "_wrapped")
+    __slots__ = ("_cell", "_wrapped", "ref")
 
     def __init__(self, cell: LocalCell, ref: ActorRef[Any], method: Callable[[Down], Any]) -> None:
         self._cell = cell

@@ -27,7 +27,6 @@ class Reply(_core.ReplyBase, Future[T]):  # type: ignore[override]
     """
 
     if TYPE_CHECKING:
-
         # As concurrent.futures.wait and as_completed see it.
         _condition: Condition
         _state: str

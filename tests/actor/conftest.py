@@ -72,7 +72,7 @@ PLACEMENTS = {
 PROCESSES = ["process"]  # in workers that live as long as the session
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def workers() -> Iterator[Any]:
     """Worker processes that are there before anything is counted, as are this process's threads
     for talking to them."""

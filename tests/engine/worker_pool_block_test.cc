@@ -124,6 +124,7 @@ TEST(what_a_serving_thread_leaves_others_run) {
   }
   pool->Rest(&worker);  // takes nothing, and says so
   while (!all->IsSet()) all->Wait(kNever);
+  pool.Shutdown();  // the last task may still be about to return
 }
 
 }  // namespace mojo_seq::testing::worker_pool_block_test

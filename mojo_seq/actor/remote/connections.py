@@ -24,8 +24,7 @@ class Connections:
         """Also in a forked child, whose inherited pipes are dead."""
         self._lock = threading.Lock()
         self._connections: WeakValueDictionary[bytes, Connection] = WeakValueDictionary()
-        self._keepers = 0  # _lock
-        self._kept = set[Connection]()  # _lock
+        self._kept: list[set[Connection]] = []  # _lock: by each that keeps some
         self._nodes: WeakValueDictionary[bytes, Node] = WeakValueDictionary()
 
     def find(self, node_id: bytes) -> Connection | None:
@@ -34,12 +33,14 @@ class Connections:
 
     def join(self, node_id: bytes, pipe: MessagePipeHandle | None) -> Connection | None:
         """The connection to a node, made of `pipe` if there is none; else that is closed."""
+        if node_id not in self._connections:
+            self.look_around()
         with self._lock:
             connection = self._connections.get(node_id)
             if connection is None and pipe is not None and pipe.is_valid:
                 connection = self._connections[node_id] = _Shared(node_id, pipe)
-                if self._keepers > 0:
-                    self._kept.add(connection)
+                for kept in self._kept:
+                    kept.add(connection)
                 return connection
         if pipe is not None:
             pipe.close()
@@ -50,24 +51,34 @@ class Connections:
         with self._lock:
             self._connections[connection.node_id] = connection
 
-    def begin_keeping(self) -> None:
-        """From now on connections live on without a ref, until `end_keeping`: for a process where
-        refs come and go with each message."""
+    def look_around(self) -> None:
+        """Notices which of those that are only kept are lost: nobody watches them."""
         with self._lock:
-            self._keepers += 1
+            kept = set[Connection]().union(*self._kept)
+        for each in kept:
+            if not each.pipe.is_valid or each.pipe.query_signals_state().peer_closed:
+                each.look()
+                each.look()  # the end comes after what was still to be read
 
-    def end_keeping(self) -> None:
-        """As often as the other."""
+    def begin_keeping(self) -> set[Connection]:
+        """From now on new connections live on without a ref, until `end_keeping`: for a process
+        where refs come and go with each message."""
+        kept = set[Connection]()
         with self._lock:
-            self._keepers -= 1
-            kept = set() if self._keepers > 0 else self._kept
-            self._kept = self._kept if self._keepers > 0 else set()
+            self._kept.append(kept)
+        return kept
+
+    def end_keeping(self, kept: set[Connection]) -> None:
+        """Lets go of them."""
+        with self._lock:
+            self._kept = [each for each in self._kept if each is not kept]
         kept.clear()
 
     def forget(self, connection: Connection) -> None:
         """It is lost."""
         with self._lock:
-            self._kept.discard(connection)
+            for kept in self._kept:
+                kept.discard(connection)
 
     def add_node(self, node: Node) -> None:
         """Notes a node that is here."""

@@ -49,12 +49,14 @@ def serve_host(
     system.id = node_id
     host = Host(node_of(system), pipe, home_id, home)
     host.node.serve(host)
-    connections.begin_keeping()
+    kept = connections.begin_keeping()
     try:
         host.over.wait()
     finally:
         system.shutdown()
-        connections.end_keeping()
+        connections.end_keeping(kept)
+        del home, host
+        connections.look_around()
 
 
 class Host(Accepted):

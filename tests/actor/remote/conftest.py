@@ -19,8 +19,8 @@ from strangers.fixtures import TIMEOUT, Put
 from mojo_seq import Actor, ActorRef, ActorSystem, ProcessPool, _core
 
 
-@pytest.fixture(scope="session", autouse=True)
-def threads_of_the_session() -> Iterator[None]:
+@pytest.fixture(scope="module", autouse=True)
+def threads_of_all_tests() -> Iterator[None]:
     """Those of pools, and what multiprocessing needs, are there before anything is counted."""
     resource_tracker.ensure_running()
     forkserver.ensure_running()
