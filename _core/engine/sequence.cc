@@ -57,7 +57,6 @@ Task* Sequence::TakeAll() {
   std::lock_guard<std::mutex> lock(mutex_);
   Task* const all = head_;
   head_ = tail_ = nullptr;
-  scheduled_ = false;
   return all;
 }
 

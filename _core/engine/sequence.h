@@ -72,7 +72,8 @@ class Sequence : public RefCounted {
   bool IdleIfEmpty();
   // For schedulers that hold tasks back: puts it in the queue even while closing.
   void Requeue(Task* task);
-  // Takes everything out; for a scheduler that has stopped.
+  // Takes everything out; for a scheduler that stops. What it is in (the ready list, a thread's
+  // hands) it stays in: it finds out itself that it is empty.
   Task* TakeAll();
 
   // Calls `visit` with each queued task; stops at non-zero. For the embedder's garbage collector.

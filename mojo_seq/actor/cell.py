@@ -377,7 +377,7 @@ def _describe(method: object) -> str:
     return str(method) if isinstance(method, str) else getattr(method, "__qualname__", repr(method))
 
 
-def _check_callable(method: object) -> None:
+def _check_callable(method: Any) -> None:
     if not callable(method):
         raise TypeError(f"method must be callable, not {type(method).__name__}")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mojo_seq.actor.actor_system import ActorSystem
     from mojo_seq.actor.reasons import StopReason
 
-    B = TypeVar("B", bound=Actor)
+    _B = TypeVar("_B", bound=Actor)
 
 
 class Topic:
@@ -48,7 +48,9 @@ class Topic:
         """Each of them once, in the order of subscribing."""
         return tuple(dict.fromkeys(each.ref for each in self._subscriptions))
 
-    def subscribe(self, ref: ActorRef[B], method: Callable[Concatenate[B, ...], Any] | str) -> None:
+    def subscribe(
+        self, ref: ActorRef[_B], method: Callable[Concatenate[_B, ...], Any] | str
+    ) -> None:
         """From now on `method` of the actor is told what is published. Harmless the second time.
 
         Args:
@@ -68,7 +70,7 @@ class Topic:
         ref._target.watch_end(added)
 
     def unsubscribe(
-        self, ref: ActorRef[B], method: Callable[Concatenate[B, ...], Any] | str | None = None
+        self, ref: ActorRef[_B], method: Callable[Concatenate[_B, ...], Any] | str | None = None
     ) -> None:
         """Ends that, for all methods of the actor or the one. Harmless if there is nothing to end.
 

@@ -27,7 +27,7 @@ class ReadyHandle(asyncio.Handle):
             callback: Callable[..., object],
             args: tuple[Any, ...],
             loop: asyncio.AbstractEventLoop,
-            context: Context | None,
+            context: Context | None = None,
         ) -> None:
             self._context = copy_context() if context is None else context
             self._loop = loop

@@ -15,7 +15,7 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Notify = Callable[[], object]
+    _Notify = Callable[[], object]
 
 _ARMED = select.EPOLLIN | select.EPOLLONESHOT
 
@@ -30,7 +30,7 @@ class SelectorThread:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._notify: dict[int, weakref.WeakMethod[Notify]] = {}  # _lock
+        self._notify: dict[int, weakref.WeakMethod[_Notify]] = {}  # _lock
         self._ending = False  # _lock
         self._epoll = select.epoll()
         try:
@@ -49,7 +49,7 @@ class SelectorThread:
             self.close_descriptors()
             raise
 
-    def add(self, fd: int, notify: Notify) -> bool:
+    def add(self, fd: int, notify: _Notify) -> bool:
         """Watches a descriptor. `notify`, a method that is referred to weakly, is called on this
         thread. False if the thread is about to end."""
         with self._lock:
@@ -122,7 +122,7 @@ class _Process:
         self.thread: SelectorThread | None = None
         self.registered = False
 
-    def watch(self, fd: int, notify: Notify) -> SelectorThread:
+    def watch(self, fd: int, notify: _Notify) -> SelectorThread:
         """Adds a descriptor to the thread, and starts it if there is none."""
         with self.lock:
             if self.thread is not None and self.thread.add(fd, notify):

@@ -185,6 +185,28 @@ TEST(a_timer_that_is_due_as_the_pool_closes_ends_all_the_same) {
   }
 }
 
+TEST(a_sequence_that_was_emptied_is_not_made_ready_twice) {
+  // A shutdown empties what it does not wait for, while a timer that was due puts a task into it.
+  auto pool = MakeRef<WorkerPool>(1);
+  auto sequence = MakeRef<Sequence>(Ref<Scheduler>(Ref<WorkerPool>(pool)),
+                                    With(ShutdownBehavior::kContinue));
+  CHECK_OK(Post(sequence.get(), [] {}));
+  DropTasks(sequence->TakeAll());
+  size_t ran = 0;
+  {
+    ApiCall call;
+    sequence->Requeue(new FunctionTask([&] { ++ran; }));
+  }
+  CHECK_EQ(pool->statistics().ready, 1u);
+  pool->AddThread();
+  WorkerPool::Worker worker;
+  RunSequence(pool.get(), pool->TryNext(&worker));
+  CHECK_EQ(ran, 1u);
+  CHECK(!pool->TryNext(&worker));
+  DropTasks(pool->Close());
+  CHECK(!pool->AwaitReady(&worker));
+}
+
 TEST(posting_races_with_shutting_down) {
   // Whatever was accepted runs or is dropped, once; what blocks the shutdown runs.
   Random random(1);

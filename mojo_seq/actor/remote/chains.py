@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    Token = tuple[bytes, int]
+    _Token = tuple[bytes, int]
     # Who answers it: identity, name, module and name of the class.
-    Who = tuple[tuple[bytes, int], str | None, str, str]
-    Path = dict[Token, Who | None]  # the outermost ask first
+    _Who = tuple[tuple[bytes, int], str | None, str, str]
+    _Path = dict[_Token, _Who | None]  # the outermost ask first
 
 
 class _Process:
@@ -44,18 +44,18 @@ def next_ask() -> int:
     return next(_Process.numbers)
 
 
-def path_here() -> Path | None:
+def path_here() -> _Path | None:
     """The asks in whose service the current message is; None: it is in nobody's."""
     cell = _core.current_cell()
     return None if cell is None else path_of(cell.current_chain())
 
 
-def path_of(chain: Any) -> Path | None:
+def path_of(chain: Any) -> _Path | None:
     """The same of a chain as the core has it: (reply, chain), or a frozenset of tokens, or None."""
     if chain is None:
         return None
     found = []
-    path: Path = {}
+    path: _Path = {}
     while type(chain) is tuple:
         reply, chain = chain
         if reply.token is None:
@@ -69,7 +69,7 @@ def path_of(chain: Any) -> Path | None:
     return path
 
 
-def who_is(target: Any) -> Who:
+def who_is(target: Any) -> _Who:
     """How the actor that a message is given to is told of."""
     return (target.identity, target.name, *_class_of(target))
 

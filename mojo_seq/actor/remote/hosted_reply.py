@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mojo_seq.actor.remote.accepted import Accepted
-    from mojo_seq.actor.remote.chains import Path
+    from mojo_seq.actor.remote.chains import _Path
 
 
 class HostedReply(Reply):  # type: ignore[type-arg]  # at run time that would cost each reply time
@@ -29,14 +29,14 @@ class HostedReply(Reply):  # type: ignore[type-arg]  # at run time that would co
         super().__init__(cell)
         self._accepted = accepted
         self._ask = ask
-        self.path: Path = {}  # the asks in whose service it is
+        self.path: _Path = {}  # the asks in whose service it is
         self.token = (accepted.client, ask)
         self.add_done_callback(HostedReply._send)
 
     def _send(self) -> None:
         self._accepted.answer(self, self._ask)
 
-    def extend(self, path: Path | None) -> None:
+    def extend(self, path: _Path | None) -> None:
         """It turns out to be in the service of more asks, or (None) has just come: what its actor
         waits for meanwhile is waited for by all of those, too. If that leads back here the asks
         would wait for one another for ever."""
@@ -75,7 +75,7 @@ class HostedReply(Reply):  # type: ignore[type-arg]  # at run time that would co
         )
 
 
-def extend_wait(reply: Any, path: Path) -> None:
+def extend_wait(reply: Any, path: _Path) -> None:
     """Somebody in the service of the asks of `path` waits for a reply."""
     if reply.token is not None and reply.waiter is not None:
         suffix = wire.pack_suffix(wire.EXTEND, 0, reply.token[1])

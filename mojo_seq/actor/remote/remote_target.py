@@ -12,16 +12,12 @@ from mojo_seq.process.remote_traceback import Failure
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Any
 
     from mojo_seq.actor.actor import Actor
+    from mojo_seq.actor.observers import EndObserver
     from mojo_seq.actor.reasons import StopReason
     from mojo_seq.actor.remote.connection import Connection
-
-    class EndObserver(Protocol):
-        """Is told when an actor has ended."""
-
-        def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> object: ...
 
 
 class Description:

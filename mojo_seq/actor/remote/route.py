@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mojo_seq.actor.reasons import StopReason
-    from mojo_seq.actor.remote.chains import Path
+    from mojo_seq.actor.remote.chains import _Path
     from mojo_seq.actor.remote.connection import Connection
     from mojo_seq.actor.remote.credits import Purse
     from mojo_seq.actor.reply import Reply
@@ -126,7 +126,7 @@ class Route:
         method: str,
         args: tuple[Any, ...],
         kwargs: dict[str, Any] | None,
-        path: Path | None,
+        path: _Path | None,
     ) -> Encoded:
         def parts() -> dict[str, object]:
             return {"args": args, "kwargs": kwargs}
