@@ -10,7 +10,7 @@ from mojo_seq.actor.actor import Actor, methods_of
 from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.ending import Ending
 from mojo_seq.actor.interleaving import is_interleaved
-from mojo_seq.actor.observers import Link, Monitor
+from mojo_seq.actor.observers import Link, Monitor, Observed
 from mojo_seq.actor.reasons import DeadLetter, StopReason
 from mojo_seq.actor.sources import ActorTimer, ActorWatch
 from mojo_seq.sequence import AsyncioTaskRunner
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("mojo_seq.actor")
 
 
-class LocalCell(_core.Mailbox):
+class LocalCell(Observed, _core.Mailbox):
     """An actor's mailbox, its life, and what it owns.
 
     The fields marked "guardian" are owned by the guardian's sequence, those marked "sequence" by
@@ -129,27 +129,6 @@ class LocalCell(_core.Mailbox):
         """See ActorRef."""
         self.close()
         self.guardian.post(self.guardian.end, self, StopReason("killed"), False)
-
-    def stop_linked(self, error: BaseException | None) -> None:
-        """An actor that it is linked to has failed."""
-        self.guardian.post(self.guardian.end, self, StopReason("linked", error), False)
-
-    def watch_end(self, observer: EndObserver) -> None:
-        """Has `observer.on_down(identity, reason)` called once when it has ended; or now."""
-        with self.system.lock:
-            reason = self.end_reason
-            if reason is None:
-                if self.observers is None:
-                    self.observers = []
-                self.observers.append(observer)
-                return
-        observer.on_down(self.identity, reason)
-
-    def unwatch_end(self, observer: EndObserver) -> None:
-        """Takes that back; harmless if there is nothing to take back."""
-        with self.system.lock:
-            if self.observers is not None and observer in self.observers:
-                self.observers.remove(observer)
 
     # What the actor itself does, on its sequence.
 

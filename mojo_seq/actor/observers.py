@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mojo_seq.actor.actor_ref import ActorRef
+    from mojo_seq.actor.actor_system import ActorSystem
     from mojo_seq.actor.cell import LocalCell
+    from mojo_seq.actor.guardian import Guardian
 
 
 class EndObserver(Protocol):
@@ -18,6 +20,43 @@ class EndObserver(Protocol):
 
     def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
         """The actor of that identity has ended."""
+
+
+class Observed:
+    """What has an end that others are told. A part of cells."""
+
+    if not TYPE_CHECKING:  # a checker would miss the attributes below, which every cell has
+        __slots__ = ()
+
+    if TYPE_CHECKING:
+        system: ActorSystem
+        guardian: Guardian
+        observers: list[EndObserver] | None  # the system's lock, like the next
+        end_reason: StopReason | None
+
+        @property
+        def identity(self) -> tuple[bytes, int]: ...
+
+    def watch_end(self, observer: EndObserver) -> None:
+        """Has `observer.on_down(identity, reason)` called once when it has ended; or now."""
+        with self.system.lock:
+            reason = self.end_reason
+            if reason is None:
+                if self.observers is None:
+                    self.observers = []
+                self.observers.append(observer)
+                return
+        observer.on_down(self.identity, reason)
+
+    def unwatch_end(self, observer: EndObserver) -> None:
+        """Takes that back; harmless if there is nothing to take back."""
+        with self.system.lock:
+            if self.observers is not None and observer in self.observers:
+                self.observers.remove(observer)
+
+    def stop_linked(self, error: BaseException | None) -> None:
+        """An actor that it is linked to has failed."""
+        self.guardian.post(self.guardian.end, self, StopReason("linked", error), False)
 
 
 class Upward(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mojo_seq.actor.actor import methods_of
 from mojo_seq.actor.actor_ref import ActorRef
+from mojo_seq.actor.observers import Observed
 from mojo_seq.actor.reasons import DeadLetter, StopReason
 from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.accepted import portable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from mojo_seq.process.object_codec import Encoded
 
 
-class PlacedCell(Route):
+class PlacedCell(Observed, Route):
     """Stands for a LocalCell in the tables of the home. The actor is a LocalCell of the worker's
     system; its failures are decided about here, by the same guardian.
 
@@ -253,27 +254,6 @@ class PlacedCell(Route):
         self.closed = True
         super().command(wire.KILL)
         self.guardian.post(self.guardian.end, self, StopReason("killed"), False)
-
-    def stop_linked(self, error: BaseException | None) -> None:
-        """An actor that it is linked to has failed."""
-        self.guardian.post(self.guardian.end, self, StopReason("linked", error), False)
-
-    def watch_end(self, observer: EndObserver) -> None:
-        """See LocalCell."""
-        with self.system.lock:
-            reason = self.end_reason
-            if reason is None:
-                if self.observers is None:
-                    self.observers = []
-                self.observers.append(observer)
-                return
-        observer.on_down(self.identity, reason)
-
-    def unwatch_end(self, observer: EndObserver) -> None:
-        """See LocalCell."""
-        with self.system.lock:
-            if self.observers is not None and observer in self.observers:
-                self.observers.remove(observer)
 
     def receive(
         self,
