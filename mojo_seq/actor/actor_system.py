@@ -18,6 +18,7 @@ from mojo_seq.actor.ending import last_of
 from mojo_seq.actor.guardian import Guardian
 from mojo_seq.actor.mailbox import Mailbox
 from mojo_seq.actor.reasons import StopReason
+from mojo_seq.actor.registry import Registry
 from mojo_seq.actor.reply import Reply
 from mojo_seq.actor.reports import Reports
 from mojo_seq.actor.supervisor import Supervisor
@@ -85,6 +86,8 @@ class ActorSystem(Reports):
         self._closing = False
         self._to_end: list[Any] = []  # the guardian's sequence
         self._ended = Reply[None]()
+        self.own_registry: ActorRef[Registry] | None = None  # see registry_of
+        self.home: ActorRef[Registry] | None = None  # in a worker process: of whose actors it has
         self._node: Any = None  # what other processes talk to, made when a ref first leaves
         self._stall_after = stall_after
         self._watchdog: Any = None
@@ -225,6 +228,9 @@ class ActorSystem(Reports):
     def find(self, name: str) -> ActorRef[Any]:
         """The actor of that name. Any thread.
 
+        In a worker process it is looked for among those that actors here have spawned, and then,
+        which blocks, in the system that has put them here.
+
         Raises:
             NotFoundError: there is none (any more).
         """
@@ -232,6 +238,9 @@ class ActorSystem(Reports):
             raise TypeError(f"name must be a str, not {type(name).__name__}")
         with self.lock:
             cell: Any = self._names.get(name)
+        if cell is None and self.home is not None:
+            found: ActorRef[Any] = self.home.ask(Registry.find, name).result()
+            return found
         if cell is None:
             raise _core.NotFoundError(f"there is no actor named {name!r}")
         ref: ActorRef[Any] = cell.ref

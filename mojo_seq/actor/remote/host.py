@@ -20,7 +20,9 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from typing import Any
 
+    from mojo_seq.actor.actor_ref import ActorRef
     from mojo_seq.actor.cell import LocalCell
+    from mojo_seq.actor.registry import Registry
     from mojo_seq.actor.remote.connection import Connection
     from mojo_seq.actor.remote.node import Node
     from mojo_seq.system import MessagePipeHandle
@@ -32,6 +34,7 @@ def serve_host(
     node_id: bytes,
     introduction: MessagePipeHandle,
     stall_after: float | None,
+    registry: ActorRef[Registry],
 ) -> None:
     """What a worker runs, on a thread of its own, for a system that puts actors in it: until that,
     or the worker, wants it no longer.
@@ -42,11 +45,13 @@ def serve_host(
         node_id: what this is to be known by.
         introduction: a connection to the home, for what actors here want of actors there.
         stall_after: as the home has it.
+        registry: knows the names at home.
     """
     home = connections.join(home_id, introduction)
     assert home is not None  # its first actors come from here
     system = ActorSystem(name="hosted", stall_after=stall_after)
     system.id = node_id
+    system.home = registry
     host = Host(node_of(system), pipe, home_id, home)
     host.node.serve(host)
     kept = connections.begin_keeping()
@@ -54,8 +59,9 @@ def serve_host(
         host.over.wait()
     finally:
         system.shutdown()
+        system.home = None
         connections.end_keeping(kept)
-        del home, host
+        del home, host, registry
         connections.look_around()
 
 

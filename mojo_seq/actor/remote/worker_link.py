@@ -6,6 +6,7 @@ import os
 
 from mojo_seq import _core
 from mojo_seq.actor.reasons import StopReason
+from mojo_seq.actor.registry import registry_of
 from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.connection import Connection
 from mojo_seq.actor.remote.connections import connections
@@ -39,8 +40,15 @@ class WorkerLink(Connection):
         node_id = os.urandom(16)
         introduction = node.introduce()
         try:
-            stall_after = node.system._stall_after
-            pipe = worker.open_service(serve_host, node.id, node_id, introduction, stall_after)
+            system = node.system
+            pipe = worker.open_service(
+                serve_host,
+                node.id,
+                node_id,
+                introduction,
+                system._stall_after,
+                registry_of(system),
+            )
         except BaseException:
             introduction.close()
             raise

@@ -146,3 +146,17 @@ class Waiting(Actor):
 
     def noted(self) -> list[int]:
         return self.notes
+
+
+class Finder(Actor):
+    """Looks for others by name, from where it is."""
+
+    def find(self, name: str) -> Any:
+        return self.system.find(name)
+
+    async def find_in_coroutine(self, name: str) -> Any:
+        return self.system.find(name)
+
+    def spawn_and_find(self, name: str) -> bool:
+        child = self.spawn(Depot, name=name)
+        return bool(self.system.find(name) == child)
