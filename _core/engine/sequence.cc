@@ -53,11 +53,21 @@ bool Sequence::IdleIfEmpty() {
   return true;
 }
 
-Task* Sequence::TakeAll() {
-  std::lock_guard<std::mutex> lock(mutex_);
+Task* Sequence::TakeQueuedLocked() {
   Task* const all = head_;
   head_ = tail_ = nullptr;
   return all;
+}
+
+Task* Sequence::TakeQueued() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return TakeQueuedLocked();
+}
+
+Task* Sequence::TakeAll() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  scheduled_ = false;
+  return TakeQueuedLocked();
 }
 
 int Sequence::VisitTasks(int (*visit)(Task*, void*), void* arg) {

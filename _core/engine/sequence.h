@@ -72,9 +72,11 @@ class Sequence : public RefCounted {
   bool IdleIfEmpty();
   // For schedulers that hold tasks back: puts it in the queue even while closing.
   void Requeue(Task* task);
-  // Takes everything out; for a scheduler that stops. What it is in (the ready list, a thread's
-  // hands) it stays in: it finds out itself that it is empty.
+  // Takes everything out and leaves it idle; for a scheduler that has stopped.
   Task* TakeAll();
+  // Takes everything out of a sequence that a thread or the ready list may have. There it stays:
+  // whoever runs it finds it empty. Were it told idle, it could be made ready a second time.
+  Task* TakeQueued();
 
   // Calls `visit` with each queued task; stops at non-zero. For the embedder's garbage collector.
   int VisitTasks(int (*visit)(Task* task, void* arg), void* arg);
@@ -86,6 +88,7 @@ class Sequence : public RefCounted {
   friend class WorkerPool;
 
   Task* PopLocked();
+  Task* TakeQueuedLocked();
   void AppendLocked(Task* task);
 
   const SequenceTraits traits_;

@@ -293,7 +293,7 @@ Task* WorkerPool::Close() {
     }
   }
   for (const Ref<Sequence>& sequence : continuing) {
-    for (Task* task = sequence->TakeAll(); task;) {
+    for (Task* task = sequence->TakeQueued(); task;) {
       Task* const following = task->next;
       task->next = dropped;
       dropped = task;
