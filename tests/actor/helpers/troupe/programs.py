@@ -62,7 +62,8 @@ print(asyncio.run(main()))
 """
 
 CTRL_C = """
-import os, signal, threading
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who started the tests may ignore it
 from mojo_seq import Actor, ActorSystem
 class Slow(Actor):
     async def work(self):
