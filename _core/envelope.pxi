@@ -71,7 +71,7 @@ cdef class Envelope:
     cdef readonly ReplyBase reply  # None: a tell
     cdef readonly object context   # the sender's context variables; None: it had none
     cdef readonly object chain     # the asks in whose service it is: (ReplyBase, chain) or tokens
-    cdef bint stashed
+    cdef bint stashed              # since it was last handled
 
 
 cdef Envelope new_envelope(object method, tuple args, dict kwargs, ReplyBase reply):

@@ -215,6 +215,7 @@ cdef class Mailbox(_MailboxQueue):
         cdef object result
         if reply is not None and not reply._begin():
             return 0
+        envelope.stashed = False
         outer = SetCurrentMailbox(<PyObject*>self)
         outer_envelope = self._current
         self._current = envelope

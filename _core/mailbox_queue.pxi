@@ -266,7 +266,6 @@ cdef class _MailboxQueue:
             return 0
         self._stash = None
         for envelope in stashed:
-            envelope.stashed = False
             if envelope.reply is not None and envelope.reply._reply_state == RUNNING:
                 envelope.reply._reply_state = PENDING
         self._queue = stashed + (self._queue or [])[self._head:]

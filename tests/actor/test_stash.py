@@ -73,6 +73,20 @@ def test_stashing_twice_raises(spawn: Spawn, journal: Journal) -> None:
         hotel.stash_twice().result(TIMEOUT)
 
 
+@pytest.mark.parametrize("how", ["ask", "tell"])
+def test_a_message_may_be_put_aside_and_back_at_once(
+    spawn: Spawn, journal: Journal, how: str
+) -> None:
+    hotel = spawn(Hotel, journal.ref)
+    assert journal.next() == "RuntimeError"
+    if how == "ask":
+        assert hotel.come_in_again().result(TIMEOUT) == "inside"
+    else:
+        hotel.come_in_again.tell()
+    hotel.work(1).result(TIMEOUT)
+    assert journal.rest() == ["at the door"] * 2
+
+
 def test_the_stash_is_bounded(spawn: Spawn, journal: Journal) -> None:
     hotel = spawn(Hotel, journal.ref, mailbox=Mailbox(2))
     kept = [hotel.check_in(i) for i in range(2)]

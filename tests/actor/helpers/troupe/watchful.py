@@ -70,6 +70,15 @@ class Hotel(Puppet):
         self.stash()
         self.stash()
 
+    def come_in_again(self) -> str:
+        """Once aside and at once back."""
+        self.note("at the door")
+        if not self.is_open:
+            self.stash()
+            self.is_open = bool(self.unstash())
+            return "nobody hears this"
+        return "inside"
+
     def on_start(self) -> None:
         try:
             self.stash()
