@@ -20,6 +20,7 @@ import ctypes, os, signal, spawn_targets, sys, threading
 from mojo_seq import *
 
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # if the test itself is killed: PR_SET_PDEATHSIG
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who started the tests may ignore it
 
 folder, end = sys.argv[1:]
 children = [

@@ -31,7 +31,7 @@ def is_dead(pid: int) -> bool:
     """Gone, or a zombie that whoever has it now is slow to reap."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it was opened, or before it was read
         return True
 
 
