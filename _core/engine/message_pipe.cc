@@ -84,10 +84,15 @@ Result MessagePipeEndpoint::Write(HandleValue value, Message* message, Attachmen
     if (result != Result::kUnavailable) return result;
     if (message->IsSerialized()) return SendPlain(value, message);
   }
-  Channel::Guard transit(TransitMutex());
-  if (this->value() != value) return Result::kInvalidArgument;
-  return channel(value) ? SendWithHandles(value, message, attachment, blamed, serialization)
-                        : WriteLocal(value, message, attachment, blamed);
+  for (;;) {
+    Channel::Guard transit(TransitMutex());
+    if (this->value() != value) return Result::kInvalidArgument;
+    const Result result =
+        channel(value) ? SendWithHandles(value, message, attachment, blamed, serialization)
+                       : WriteLocal(value, message, attachment, blamed);
+    // It became local or remote in between; nothing was done.
+    if (result != Result::kUnavailable) return result;
+  }
 }
 
 // Takes the handles and puts them into the message. With the transit mutex.

@@ -152,7 +152,7 @@ Result MessagePipeEndpoint::SendWithHandles(HandleValue value, Message* message,
   const bool attaching = attachment && attachment->size() > 0;
   const size_t carried = message->dispatchers.size();
   Ref<Channel> remote = channel(value);
-  if (!remote) return Result::kInvalidArgument;
+  if (!remote) return Result::kUnavailable;  // closed, or become local: the caller looks again
   // Once the handles are packed there is no way back, so the other end must be there now.
   if (PollSocket(remote->fd(), 0) & kGone) {
     OnSent(remote.get(), Result::kFailedPrecondition);
