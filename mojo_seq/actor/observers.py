@@ -34,9 +34,6 @@ class Observed:
         observers: list[EndObserver] | None  # the system's lock, like the next
         end_reason: StopReason | None
 
-        @property
-        def identity(self) -> tuple[bytes, int]: ...
-
     def watch_end(self, observer: EndObserver) -> None:
         """Has `observer.on_down(identity, reason)` called once when it has ended; or now."""
         with self.system.lock:
@@ -46,7 +43,8 @@ class Observed:
                     self.observers = []
                 self.observers.append(observer)
                 return
-        observer.on_down(self.identity, reason)
+        cell: Any = self  # each kind has its own `identity`
+        observer.on_down(cell.identity, reason)
 
     def unwatch_end(self, observer: EndObserver) -> None:
         """Takes that back; harmless if there is nothing to take back."""
