@@ -140,10 +140,13 @@ int IoThread::NextTimeout() {
 }
 
 void IoThread::RunTimers() {
+  // Only what is due by now, and nothing once it has to stop: threads that go on adding timers could
+  // keep it here for ever.
+  const Time now = Now();
   for (;;) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      if (timers_.empty() || timers_.begin()->first > Now()) return;
+      if (stopping_ || timers_.empty() || timers_.begin()->first > now) return;
       current_ = std::move(timers_.begin()->second);
       timers_.erase(timers_.begin());
     }

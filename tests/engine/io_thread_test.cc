@@ -263,16 +263,48 @@ TEST(it_is_stopped_while_others_start_it) {
       return;
     }
     SocketPair sockets;
-    while (!stop) {
-      auto heard = MakeRef<Heard>();
+    const auto heard = MakeRef<Heard>();
+    for (size_t timers = 0; !stop;) {
       const uint64_t registration = Thread().Add(sockets.a.get(), EPOLLOUT, AsHandler(heard));
-      Thread().After(0, AsHandler(heard));
+      // No more of them than it can serve: it is stopped most of the time.
+      if (timers < heard->count + 100) {
+        Thread().After(0, AsHandler(heard));
+        ++timers;
+      }
       Thread().Remove(registration, sockets.a.get());
     }
   });
   auto last = MakeRef<Heard>();
   Thread().After(0, AsHandler(last));
   Until([&] { return last->count == 1; });
+}
+
+TEST(timers_that_never_end_keep_nothing_else_waiting) {
+  struct Again : public Heard {
+    Again() : Heard([this](uint32_t) {
+      if (!ended) Thread().After(0, Ref<IoHandler>(this));
+    }) {}
+    std::atomic<bool> ended{false};
+  };
+  const auto again = MakeRef<Again>();
+  Thread().After(0, Ref<IoHandler>(again.get()));
+  SocketPair sockets;
+  const int fd = sockets.a.get();
+  auto heard = MakeRef<Heard>([&](uint32_t) {
+    char byte;
+    recv(fd, &byte, 1, MSG_DONTWAIT);
+  });
+  const uint64_t registration = Thread().Add(fd, EPOLLIN, AsHandler(heard));
+  for (size_t i = 1; i <= 20; ++i) {
+    CHECK_EQ(SendRaw(sockets.b.get(), "x", 1), 1);
+    Until([&] { return heard->count == i; });
+    Thread().Stop();
+    Thread().After(0, AsHandler(MakeRef<Heard>()));  // somebody needs it
+  }
+  Thread().Remove(registration, fd);
+  again->ended = true;
+  const size_t before = again->count;
+  Until([&] { return again->count > before; });
 }
 
 TEST(signals_are_for_other_threads) {
