@@ -81,11 +81,11 @@ class Connection(PipeReader):
             self._fail_pending()
             return
         except BaseException:
-            self._pending.pop(ask, None)
             encoded.discard()
             if not self.lost:
+                self._pending.pop(ask, None)
                 raise
-            self._fail_pending()
+            self._fail_pending()  # another thread noticed the end, and has closed the pipe
             return
         if self.lost:
             self._fail_pending()
