@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from mojo_seq import _core
 from mojo_seq.actor.reasons import StopReason
@@ -51,7 +51,9 @@ class Connection(PipeReader):
         self._purses: dict[int, Purse] = {}
         # One for all refs here to the same actor: they share what waits for the way to be known.
         self.found: WeakValueDictionary[int, Route] = WeakValueDictionary()
-        self.routes: WeakSet[Route] = WeakSet()  # of actors that are where this leads
+        # Of actors that are where this leads, by id(). Not in a WeakSet: looking through that fails
+        # when another thread adds to it.
+        self._routes: WeakValueDictionary[int, Route] = WeakValueDictionary()
         self.write(encode(client_id(), wire.pack_suffix(wire.HELLO, 0, 0)))
 
     def needs_watch(self) -> bool:
@@ -132,6 +134,11 @@ class Connection(PipeReader):
         """The credits for an actor with such a mailbox."""
         purse = self._purses.get(number)
         return purse or self._purses.setdefault(number, Purse(number, box))
+
+    def add_route(self, route: Route) -> None:
+        """Its actor is there: it is told when nothing will come any more, unless that is so
+        already."""
+        self._routes[id(route)] = route
 
     def locate(self, number: int, tell: Callable[[Any], None]) -> None:
         """Asks where an actor of the node really is; `tell` is called with the answer, or with the
@@ -276,8 +283,10 @@ class Connection(PipeReader):
             self.reason = self.end_reason()
         self.pipe.close()
         self.part()
-        for route in list(self.routes):
-            route.on_lost(self)
+        for reference in self._routes.valuerefs():
+            route = reference()
+            if route is not None:
+                route.on_lost(self)
         self._fail_pending()
         for number in [*self._observers, *self._purses]:
             self._tell_end(number, self.ends.get(number) or self.reason)
