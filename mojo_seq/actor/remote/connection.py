@@ -184,12 +184,14 @@ class Connection(PipeReader):
 
     def observe(self, number: int, tell: Callable[[StopReason], object]) -> None:
         """Calls `tell` once an actor has ended for good; at once if it is known to have."""
-        self._observers.setdefault(number, []).append(tell)
+        observers = self._observers.setdefault(number, [])
+        observers.append(tell)
         self.care(number)
         self.look()
         reason = self.ends.get(number) or self.reason
         if reason is not None:
             self._tell_end(number, reason)
+            _tell_all(observers, reason)  # if another thread has just told all the others
         self.watch()
 
     def forget(self, number: int, tell: Callable[[StopReason], object]) -> None:
@@ -265,8 +267,7 @@ class Connection(PipeReader):
         purse = self._purses.pop(number, None)
         if purse is not None:
             purse.give(self, 0)
-        for tell in self._observers.pop(number, ()):
-            tell(reason)
+        _tell_all(self._observers.pop(number, []), reason)
 
     # The end.
 
@@ -317,6 +318,16 @@ def _note_wait() -> None:
     cell = _core.current_cell()
     if cell is not None and cell.system._node is not None:
         cell.system._node.extend_asks(cell)
+
+
+def _tell_all(observers: list[Callable[[StopReason], object]], reason: StopReason) -> None:
+    """Each of them once, whoever else does so."""
+    while observers:
+        try:
+            tell = observers.pop(0)
+        except IndexError:
+            return
+        tell(reason)
 
 
 def _never() -> bool:

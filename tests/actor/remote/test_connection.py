@@ -67,6 +67,27 @@ def test_whoever_cares_just_when_the_pipe_is_closed_does_no_harm(
     assert [each.kind for each in ends_told] == ["failed"]
 
 
+class _Forgetful(dict[int, Any]):
+    """Another thread has just told all the observers, and still more come."""
+
+    def setdefault(self, key: int, default: Any = None) -> Any:
+        observers = super().setdefault(key, default)
+        del self[key]
+        return observers
+
+
+def test_who_begins_to_observe_just_when_the_end_is_told_is_told_too(
+    ends: tuple[Connection, MessagePipeHandle],
+) -> None:
+    connection, far = ends
+    far.close()
+    connection.read()
+    connection._observers = _Forgetful()
+    told: list[Any] = []
+    connection.observe(1, told.append)
+    assert [each.kind for each in told] == ["failed"]
+
+
 class _Way(Route):
     def find_way(self) -> None:
         """Nobody asks for it here."""
