@@ -35,6 +35,7 @@ class Books:
         self.ran: list[int] = []
         self.cancelled: set[int] = set()
         self.futures: dict[int, Future[None]] = {}
+        self.continuing: set[int] = set()  # a shutdown does not wait for those that have begun
         self.faults: list[str] = []
         self.next = iter(range(10**9))
 
@@ -91,6 +92,8 @@ def post_randomly(
         except ShutdownError:
             return
         books.accepted.add(number)
+        if sequence.behavior is ShutdownBehavior.CONTINUE_ON_SHUTDOWN:
+            books.continuing.add(number)
         if kind < 0.7:
             books.undelayed.add(number)
             if sequence.behavior is ShutdownBehavior.BLOCK_SHUTDOWN:
@@ -106,7 +109,7 @@ def test_every_accepted_task_ends_exactly_once(seed: int) -> None:
     # Public contract §8: posting from many threads, with delayed tasks, shutdown racing.
     dice = random.Random(seed)
     books = Books()
-    pool = ThreadPool(max_workers=3)
+    pool = ThreadPool(max_workers=3, name=f"stress {seed}")
     sequences = []
     for _ in range(20):
         behavior = dice.choice(list(ShutdownBehavior))
@@ -128,6 +131,11 @@ def test_every_accepted_task_ends_exactly_once(seed: int) -> None:
         executor.submit(pool.shutdown).result(TIMEOUT)
         for poster in posters:
             poster.result(TIMEOUT)
+    for number, future in books.futures.items():
+        assert future.done() or number in books.continuing, "a future did not end"
+    for thread in threading.enumerate():
+        if thread.name.startswith(f"stress {seed}-"):  # it is in the midst of a continuing task
+            thread.join(TIMEOUT)
     ran = set(books.ran)
     assert books.faults == []
     assert len(ran) == len(books.ran), "a task ran twice"

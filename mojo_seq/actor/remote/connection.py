@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from mojo_seq import _core
 from mojo_seq.actor.reasons import StopReason
@@ -51,7 +51,9 @@ class Connection(PipeReader):
         self._purses: dict[int, Purse] = {}
         # One for all refs here to the same actor: they share what waits for the way to be known.
         self.found: WeakValueDictionary[int, Route] = WeakValueDictionary()
-        self.routes: WeakSet[Route] = WeakSet()  # of actors that are where this leads
+        # Of actors that are where this leads, by id(). Not in a WeakSet: looking through that fails
+        # when another thread adds to it.
+        self._routes: WeakValueDictionary[int, Route] = WeakValueDictionary()
         self.write(encode(client_id(), wire.pack_suffix(wire.HELLO, 0, 0)))
 
     def needs_watch(self) -> bool:
@@ -81,11 +83,11 @@ class Connection(PipeReader):
             self._fail_pending()
             return
         except BaseException:
-            self._pending.pop(ask, None)
             encoded.discard()
             if not self.lost:
+                self._pending.pop(ask, None)
                 raise
-            self._fail_pending()
+            self._fail_pending()  # another thread noticed the end, and has closed the pipe
             return
         if self.lost:
             self._fail_pending()
@@ -133,6 +135,11 @@ class Connection(PipeReader):
         purse = self._purses.get(number)
         return purse or self._purses.setdefault(number, Purse(number, box))
 
+    def add_route(self, route: Route) -> None:
+        """Its actor is there: it is told when nothing will come any more, unless that is so
+        already."""
+        self._routes[id(route)] = route
+
     def locate(self, number: int, tell: Callable[[Any], None]) -> None:
         """Asks where an actor of the node really is; `tell` is called with the answer, or with the
         StopReason, on any thread."""
@@ -177,12 +184,14 @@ class Connection(PipeReader):
 
     def observe(self, number: int, tell: Callable[[StopReason], object]) -> None:
         """Calls `tell` once an actor has ended for good; at once if it is known to have."""
-        self._observers.setdefault(number, []).append(tell)
+        observers = self._observers.setdefault(number, [])
+        observers.append(tell)
         self.care(number)
         self.look()
         reason = self.ends.get(number) or self.reason
         if reason is not None:
             self._tell_end(number, reason)
+            _tell_all(observers, reason)  # if another thread has just told all the others
         self.watch()
 
     def forget(self, number: int, tell: Callable[[StopReason], object]) -> None:
@@ -258,8 +267,7 @@ class Connection(PipeReader):
         purse = self._purses.pop(number, None)
         if purse is not None:
             purse.give(self, 0)
-        for tell in self._observers.pop(number, ()):
-            tell(reason)
+        _tell_all(self._observers.pop(number, []), reason)
 
     # The end.
 
@@ -276,8 +284,10 @@ class Connection(PipeReader):
             self.reason = self.end_reason()
         self.pipe.close()
         self.part()
-        for route in list(self.routes):
-            route.on_lost(self)
+        for reference in self._routes.valuerefs():
+            route = reference()
+            if route is not None:
+                route.on_lost(self)
         self._fail_pending()
         for number in [*self._observers, *self._purses]:
             self._tell_end(number, self.ends.get(number) or self.reason)
@@ -308,6 +318,16 @@ def _note_wait() -> None:
     cell = _core.current_cell()
     if cell is not None and cell.system._node is not None:
         cell.system._node.extend_asks(cell)
+
+
+def _tell_all(observers: list[Callable[[StopReason], object]], reason: StopReason) -> None:
+    """Each of them once, whoever else does so."""
+    while observers:
+        try:
+            tell = observers.pop(0)
+        except IndexError:
+            return
+        tell(reason)
 
 
 def _never() -> bool:

@@ -86,7 +86,12 @@ class Purse:
         self.left += count
         while self._held_back and (self.left > 0 or self._is_over(connection)):
             self.left -= 1
-            if not self._held_back.popleft()():
+            try:
+                send = self._held_back.popleft()
+            except IndexError:  # another thread was faster
+                self.left += 1
+                return
+            if not send():
                 self.left += 1
 
 

@@ -50,13 +50,22 @@ class IoThread:
             self._users -= 1
             if self._users > 0:
                 return
-        self.stop()
+            ended = self._take()  # the next user, who may be just coming, has another one
+        self._end(*ended)
 
     def stop(self) -> None:
         """Ends the thread; also at the interpreter's exit."""
         with self._lock:
-            loop, self._loop = self._loop, None
-            thread, self._thread = self._thread, None
+            ended = self._take()
+        self._end(*ended)
+
+    def _take(self) -> tuple[RunLoop | None, threading.Thread | None]:
+        """With the lock."""
+        loop, self._loop = self._loop, None
+        thread, self._thread = self._thread, None
+        return loop, thread
+
+    def _end(self, loop: RunLoop | None, thread: threading.Thread | None) -> None:
         if loop is not None and thread is not None:
             loop.quit()
             if thread is not threading.current_thread():

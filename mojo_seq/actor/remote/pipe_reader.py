@@ -152,7 +152,10 @@ class PipeReader:
         if self._watching or self._leader or self.lost or not self.needs_watch():
             return
         self._watching = True
-        self._watcher.watch(self.pipe, _READABLE, _Notified(self))
+        try:
+            self._watcher.watch(self.pipe, _READABLE, _Notified(self))
+        except _core.InvalidArgumentError:
+            self._watching = False  # another thread noticed the end, and has just closed it
 
     def unwatch(self) -> None:
         """Ends the watch."""

@@ -228,7 +228,7 @@ class Route:
 
     def lead_to(self, connection: Connection) -> None:
         """The actor is there."""
-        connection.routes.add(self)
+        connection.add_route(self)
         with self._lock:
             while self._waiting:
                 if self._box is not None:

@@ -175,8 +175,11 @@ class ServingThread:
     # The tick, on the I/O thread.
 
     def _begin_ticking(self) -> None:
-        self._ticking = True
-        self._idle_ticks = 0
+        with self._lock:
+            if self._ticking:
+                return
+            self._ticking = True
+            self._idle_ticks = 0
         self._io.post_delayed_task(_TICK, self._tick)
 
     def _tick(self) -> None:
@@ -191,5 +194,7 @@ class ServingThread:
                 self._watch_all()
             if self._closing or self._idle_ticks > _IDLE_TICKS:
                 self._ticking = False
-                return
+                if self._closing or self._turns == self._seen_turns:
+                    return
+                self._ticking = True  # it began to run something before it could see that
         self._io.post_delayed_task(_TICK, self._tick)

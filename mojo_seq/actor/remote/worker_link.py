@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from mojo_seq import _core
 from mojo_seq.actor.reasons import StopReason
@@ -62,7 +63,12 @@ class WorkerLink(Connection):
         """Starts an actor there. False: the worker is gone, and will not be told of it."""
         self._cells[cell.number] = cell
         self.worker.load += 1
-        if not self.write(spawn):
+        try:
+            sent = self.write(spawn)
+        except BaseException:
+            self.remove(cell)
+            raise
+        if not sent:
             self.read()
         if self.lost:
             return self._cells.pop(cell.number, None) is None
@@ -101,9 +107,11 @@ class WorkerLink(Connection):
     def on_lost(self) -> None:
         super().on_lost()
         reason = self.reason or self.end_reason()
-        cells = list(self._cells.values())
-        self._cells.clear()
-        self.worker.load -= len(cells)
         self._home.drop_link(self)
-        for cell in cells:
+        cells = []
+        while self._cells:  # another thread may just be putting one: it is told, or that thread is
+            with suppress(KeyError):
+                cells.append(self._cells.popitem()[1])
+        self.worker.load -= len(cells)
+        for cell in reversed(cells):
             cell.on_worker_lost(self, reason)

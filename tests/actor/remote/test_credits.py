@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from strangers import Friend
@@ -12,6 +13,7 @@ from strangers.actors import Doorkeeper, Waiting
 from strangers.fixtures import TIMEOUT, Put
 
 from mojo_seq import ActorRef, ActorSystem, Mailbox, MailboxFullError
+from mojo_seq.actor.remote.credits import Purse
 
 
 @pytest.fixture
@@ -126,3 +128,25 @@ def test_two_clients_are_both_minded(put: Put) -> None:
     for reply in replies:
         assert reply.result(TIMEOUT) == 100
     assert len(waiting.noted().result(TIMEOUT)) == 200
+
+
+class _Lost:
+    """A connection that is found to be lost just when another thread sends what was held back."""
+
+    ends = ()
+
+    def __init__(self) -> None:
+        self.purse: Any = None
+
+    @property
+    def lost(self) -> bool:
+        self.purse._held_back.clear()
+        return True
+
+
+def test_two_threads_that_give_up_the_same_purse_do_each_other_no_harm() -> None:
+    lost: Any = _Lost()
+    lost.purse = purse = Purse(1, (0, "block"))
+    purse._held_back.append(lambda: pytest.fail("it was sent before"))
+    purse.give(lost, 0)
+    assert not purse.has_held_back()

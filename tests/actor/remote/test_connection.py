@@ -1,0 +1,120 @@
+"""A connection whose other end goes away while it is used: nobody waits for what cannot come."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from strangers.fixtures import TIMEOUT
+
+from mojo_seq import ActorDeadError, MessagePipeHandle, create_message_pipe
+from mojo_seq.actor.remote import wire
+from mojo_seq.actor.remote.connection import Connection
+from mojo_seq.actor.remote.route import Route
+from mojo_seq.actor.reply import Reply
+from mojo_seq.process.object_codec import encode
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Connection, MessagePipeHandle]]:
+    """A connection, and the node's end of it."""
+    connection, far = connect()
+    yield connection, far
+    connection.close()
+    far.close()
+
+
+def connect() -> tuple[Connection, MessagePipeHandle]:
+    pipe, far = create_message_pipe()
+    return Connection(os.urandom(16), pipe), far
+
+
+@pytest.fixture
+def frequent_switches() -> Iterator[None]:
+    """Between threads."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_an_ask_fails_if_the_end_was_noticed_just_before_it_is_written(
+    ends: tuple[Connection, MessagePipeHandle],
+) -> None:
+    connection, far = ends
+    far.close()
+    connection.read()  # another thread, which closes the pipe
+    reply = Reply[int]()
+    connection.ask(reply, 1, encode("ask", wire.pack_suffix(wire.ASK, 1, 1)))
+    with pytest.raises(ActorDeadError):
+        reply.result(TIMEOUT)
+
+
+def test_whoever_cares_just_when_the_pipe_is_closed_does_no_harm(
+    ends: tuple[Connection, MessagePipeHandle],
+) -> None:
+    connection, _ = ends
+    ends_told: list[Any] = []
+    connection.observe(1, ends_told.append)
+    connection.unwatch()
+    connection.pipe.close()  # by another thread, which is about to tell
+    connection.watch()
+    connection.read()
+    assert [each.kind for each in ends_told] == ["failed"]
+
+
+class _Forgetful(dict[int, Any]):
+    """Another thread has just told all the observers, and still more come."""
+
+    def setdefault(self, key: int, default: Any = None) -> Any:
+        observers = super().setdefault(key, default)
+        del self[key]
+        return observers
+
+
+def test_who_begins_to_observe_just_when_the_end_is_told_is_told_too(
+    ends: tuple[Connection, MessagePipeHandle],
+) -> None:
+    connection, far = ends
+    far.close()
+    connection.read()
+    connection._observers = _Forgetful()
+    told: list[Any] = []
+    connection.observe(1, told.append)
+    assert [each.kind for each in told] == ["failed"]
+
+
+class _Way(Route):
+    def find_way(self) -> None:
+        """Nobody asks for it here."""
+
+
+@pytest.mark.parametrize("run", range(20))
+def test_all_routes_hear_of_the_end_while_more_of_them_come(
+    run: int, frequent_switches: None
+) -> None:
+    connection, far = connect()
+    there = [_Way(1, None, "early") for _ in range(200)]
+    for each in there:
+        each.lead_to(connection)
+    coming = [_Way(1, None, "late") for _ in range(200)]
+    begin = threading.Event()
+
+    def come() -> None:
+        begin.wait()
+        for each in coming:
+            each.lead_to(connection)
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    far.close()
+    begin.set()
+    connection.read()
+    thread.join()
+    assert not any(each.command(wire.STOP) for each in [*there, *coming])
+    assert not any(each._connection for each in [*there, *coming])
+    connection.close()
