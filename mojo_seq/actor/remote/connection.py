@@ -67,8 +67,9 @@ class Connection(PipeReader):
 
     # Sending.
 
-    def ask(self, reply: Reply[Any], ask: int, encoded: Encoded) -> None:
-        """Sends an ask. What becomes of it is in the reply; nothing is raised if nobody is there.
+    def ask(self, reply: Reply[Any], ask: int, encoded: Encoded) -> bool:
+        """Sends an ask; what becomes of it is in the reply. False: nobody is there, and neither
+        message nor reply is concerned.
 
         Raises:
             MojoError: the message cannot be sent; the reply is not concerned.
@@ -76,25 +77,24 @@ class Connection(PipeReader):
         self._pending[ask] = reply
         reply.waiter = self
         try:
-            encoded.write_to(self.pipe)
-        except _core.PeerClosedError:
-            encoded.discard()
-            self.read()  # what came last
-            self._fail_pending()
-            return
+            sent = self.tell(encoded)
         except BaseException:
-            encoded.discard()
-            if not self.lost:
-                self._pending.pop(ask, None)
-                raise
-            self._fail_pending()  # another thread noticed the end, and has closed the pipe
-            return
-        if self.lost:
+            self._pending.pop(ask, None)
+            raise
+        if not sent:
+            if self._pending.pop(ask, None) is not None:
+                reply.waiter = None
+                self.read()  # what came last
+                return False
+            encoded.discard()  # another thread noticed the end, and has failed this one, too
+        elif self.lost:
             self._fail_pending()
-        self.watch_soon()
+        else:
+            self.watch_soon()
+        return True
 
-    def write(self, encoded: Encoded) -> bool:
-        """Sends what has no answer. False: nobody is there.
+    def tell(self, encoded: Encoded) -> bool:
+        """Sends what has no answer. False: nobody is there, and it can be sent elsewhere.
 
         Raises:
             MojoError: the message cannot be sent.
@@ -102,14 +102,20 @@ class Connection(PipeReader):
         try:
             encoded.write_to(self.pipe)
         except _core.PeerClosedError:
-            encoded.discard()
             return False
         except BaseException:
+            if self.lost:
+                return False  # another thread noticed the end, and has closed the pipe
             encoded.discard()
-            if not self.lost:
-                raise
-            return False
+            raise
         return True
+
+    def write(self, encoded: Encoded) -> bool:
+        """The same; False: nobody is there, and it will not be sent."""
+        if self.tell(encoded):
+            return True
+        encoded.discard()
+        return False
 
     def command(self, kind: int, number: int, ask: int = 0) -> bool:
         """Sends a message that is nothing but its suffix. False: nobody is there."""

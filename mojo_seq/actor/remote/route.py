@@ -9,6 +9,7 @@ from mojo_seq import _core
 from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.chains import client_id, next_ask, path_here, path_of
 from mojo_seq.actor.remote.connection import dead_error
+from mojo_seq.actor.remote.pipe_reader import logger
 from mojo_seq.process.object_codec import encode
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
@@ -116,7 +117,7 @@ class Route:
                     encoded.discard()
                     return
             purse.left -= 1
-        if not self._write(connection, encoded, ask, reply):
+        if not self._write_at_last(connection, encoded, ask, reply):
             self.on_unsent(method, args)
 
     def _encode(
@@ -177,17 +178,45 @@ class Route:
         self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
     ) -> bool:
         """False: it was a tell, and nobody is there."""
-        ended = connection.ends.get(self._there)
-        if ended is not None:
-            encoded.discard()
-            if reply is None:
-                return False
-            reply.fail(dead_error(ended, self))
-        elif reply is None:
-            return connection.write(encoded)
-        else:
-            connection.ask(reply, ask, encoded)
-        return True
+        if self._is_sent(connection, encoded, ask, reply):
+            return True
+        end = connection.ends.get(self._there) or connection.reason or connection.end_reason()
+        encoded.discard()
+        if reply is not None:
+            reply.fail(dead_error(end, self))
+        return reply is not None
+
+    def _is_sent(
+        self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
+    ) -> bool:
+        """False: nothing was sent, for nobody is there."""
+        if self._there in connection.ends:
+            return False
+        if reply is None:
+            return connection.tell(encoded)
+        return connection.ask(reply, ask, encoded)
+
+    def _write_at_last(
+        self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
+    ) -> bool:
+        """The same as `_write`. The process may be gone, which nobody has noticed, and the actor
+        elsewhere by now: then it goes there."""
+        if self._there in connection.ends:
+            return self._write(connection, encoded, ask, reply)
+        if self._is_sent(connection, encoded, ask, reply):
+            return True
+        connection.read()
+        self.on_lost(connection)
+        another = self._wait_for_way(encoded, ask, reply)
+        if another is None:
+            return reply is not None or self._end is None
+        self._pay(another)
+        return self._write(another, encoded, ask, reply)
+
+    def _pay(self, connection: Connection) -> None:
+        """For a message that has waited: into debt, if need be."""
+        if self._box is not None:
+            connection.purse(self._there, self._box).left -= 1
 
     def park(self, envelope: Any) -> None:
         """An ask that was held back is awaited: it is sent when there is room."""
@@ -221,7 +250,7 @@ class Route:
             return False
         connection = self._connection or self._wait_for_way(encoded, ask, reply)
         if connection is not None:
-            self._write(connection, encoded, ask, reply)
+            self._write_at_last(connection, encoded, ask, reply)
         return True
 
     # Where the actor is.
@@ -231,14 +260,25 @@ class Route:
         connection.add_route(self)
         with self._lock:
             while self._waiting:
-                if self._box is not None:
-                    connection.purse(self._there, self._box).left -= 1
-                self._write(connection, *self._waiting.popleft())
+                self._write_waiting(connection, *self._waiting.popleft())
             self._connection = connection
         with self._news:
             self._news.notify_all()
         if connection.lost:
             self.on_lost(connection)
+
+    def _write_waiting(
+        self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
+    ) -> None:
+        """One that cannot be sent, as a handle in it was closed meanwhile, keeps up no others."""
+        self._pay(connection)
+        try:
+            self._write(connection, encoded, ask, reply)
+        except Exception as error:
+            if reply is None:
+                logger.exception("a message for %s could not be sent, and was dropped", self)
+            else:
+                reply.fail(error)
 
     def end(self, reason: StopReason) -> None:
         """The actor has ended for good."""

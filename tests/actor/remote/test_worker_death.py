@@ -72,6 +72,27 @@ def test_refs_in_other_processes_go_on_as_well(put: Put) -> None:
     assert friend.ask_it(depot, "pid").result(TIMEOUT) != pid
 
 
+@pytest.mark.parametrize("method", ["ask_it", "await_it"])
+def test_an_ask_from_where_the_death_was_not_noticed_goes_to_the_new_place(
+    put: Put, method: str
+) -> None:
+    depot, friend = put(Depot), put(Friend)
+    assert friend.ask(method, depot, "add", 1).result(TIMEOUT) == 1
+    kill(depot)
+    assert depot.add(1).result(TIMEOUT) == 1  # it is there again
+    assert friend.ask(method, depot, "add", 1).result(TIMEOUT) == 2
+
+
+def test_a_tell_from_there_is_not_lost(put: Put) -> None:
+    depot, friend = put(Depot), put(Friend)
+    friend.tell_it(depot, "add", 1).result(TIMEOUT)
+    kill(depot)
+    assert depot.add(1).result(TIMEOUT) == 1
+    friend.tell_it(depot, "add", 1).result(TIMEOUT)
+    while depot.add(0).result(TIMEOUT) != 2:
+        pass
+
+
 def test_an_actor_in_a_third_process_learns_it_at_once(put: Put) -> None:
     friend, depot = put(Friend), put(Depot)
     assert friend.pid().result(TIMEOUT) != depot.pid().result(TIMEOUT)
