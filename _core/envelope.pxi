@@ -54,8 +54,10 @@ def current_cell():
 cdef Mailbox mailbox_of_context(object loop):
     """In an asyncio task that an async method has started: of its actor. Context variables also
     travel to other threads and sequences, where they say nothing."""
+    if loop is None or awaiting_mailbox is None:  # no async method has run yet
+        return None
     cdef Mailbox mailbox = awaiting_mailbox.get(None)
-    if mailbox is None or loop is None or mailbox.loop is not loop:
+    if mailbox is None or mailbox.loop is not loop:
         return None
     return mailbox
 
