@@ -8,6 +8,7 @@ from troupe.basic import Puppet
 from troupe.fixtures import Gates, Spawn, WaitEnded
 from troupe.letters import Letters
 from troupe.lives import HeldUp, Life, Stubborn
+from troupe.records import RecordAwaiter
 
 from mojo_seq import ActorDeadError
 
@@ -125,20 +126,21 @@ def test_kill_cancels_an_async_method(
 
 
 def test_a_stop_that_takes_too_long_becomes_a_kill(
-    spawn: Spawn, journal: Journal, wait_ended: WaitEnded, caplog: pytest.LogCaptureFixture
+    spawn: Spawn, journal: Journal, wait_ended: WaitEnded
 ) -> None:
     # Contract: with time limits. The class says how long it may take.
     life = spawn(Stubborn, journal.ref, "a")
     reply = life.forever()
     queued = life.work()
     assert journal.take(3)[-1] == ("a", "forever")
-    life.stop()
-    for each in (reply, queued):
-        with pytest.raises(ActorDeadError):
-            each.result(TIMEOUT)
-    wait_ended(life)
-    assert journal.next() == ("a", "cancelled")
-    assert any("Stubborn" in record.getMessage() for record in caplog.records)
+    with RecordAwaiter("Stubborn") as record:
+        life.stop()
+        for each in (reply, queued):
+            with pytest.raises(ActorDeadError):
+                each.result(TIMEOUT)
+        wait_ended(life)
+        assert journal.next() == ("a", "cancelled")
+        assert record.wait(TIMEOUT)
 
 
 def test_an_actor_that_ends_is_replaced_under_its_name(
