@@ -1,4 +1,4 @@
-"""Waiting for a log record: those of a worker come by a pipe of their own, in no order with the rest."""
+"""Waiting for a log record: a worker's come by a pipe of their own, in no order with the rest."""
 
 from __future__ import annotations
 
