@@ -33,12 +33,13 @@ async def wait(handle: _core.Handle, signals: _core.Signals | int) -> _Outcome:
         InvalidArgumentError: the handle is closed, sent or has no signals.
         RuntimeError: neither asyncio nor trio is running here.
     """
-    if _in_trio_task():
+    if in_trio_task():
         return await _wait_in_trio(handle, signals)
     return await _wait_in_asyncio(handle, signals)
 
 
-def _in_trio_task() -> bool:
+def in_trio_task() -> bool:
+    """Whether trio runs here, and not asyncio."""
     trio = sys.modules.get("trio")
     return trio is not None and bool(trio.lowlevel.in_trio_task())
 
@@ -122,10 +123,10 @@ def _watch(
 _receives = itertools.count(1)
 
 
-async def _checkpoint() -> None:
-    """Before each receive. Under trio every call lets others run and can be cancelled. asyncio
-    expects less; there a full pipe must only not starve the loop."""
-    if _in_trio_task():
+async def checkpoint() -> None:
+    """Before each receive, and the like. Under trio every call lets others run and can be
+    cancelled. asyncio expects less; there a full pipe must only not starve the loop."""
+    if in_trio_task():
         await sys.modules["trio"].lowlevel.checkpoint()
     elif next(_receives) % 64 == 0:
         import asyncio
@@ -133,4 +134,4 @@ async def _checkpoint() -> None:
         await asyncio.sleep(0)
 
 
-_core.set_async_functions(wait, _checkpoint)
+_core.set_async_functions(wait, checkpoint)

@@ -7,6 +7,7 @@ from mojo_seq._core import (
     MailboxFullError,
 )
 from mojo_seq.actor.actor import Actor
+from mojo_seq.actor.actor_pool import ActorPool
 from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.actor_system import ActorSystem
 from mojo_seq.actor.hash_router import HashRouter
@@ -26,6 +27,7 @@ __all__ = [
     "Actor",
     "ActorDeadError",
     "ActorMethod",
+    "ActorPool",
     "ActorRef",
     "ActorSystem",
     "ActorTimer",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import ParamSpec, Self, TypeVar
 
+    from mojo_seq.sequence.task_group import TaskGroup
+
     _P = ParamSpec("_P")
     _T = TypeVar("_T")
 
@@ -106,6 +108,21 @@ class ThreadPool:
 
     def _parallel(self) -> SequencedTaskRunner:
         return self._threads.new_sequence(None, _DEFAULT_TRAITS, self, parallel=True)
+
+    def task_group(self, *, grace: float = 2.0) -> TaskGroup:
+        """A group of tasks on the threads of the pool, to be used in `with` or `async with`.
+
+        Args:
+            grace: as of a ProcessPool's groups; threads are never ended by force, but waited for.
+        """
+        from mojo_seq.sequence.task_group import TaskGroup
+        from mojo_seq.sequence.thread_task import ThreadTasks
+
+        return TaskGroup(ThreadTasks(self), grace=grace)
+
+    def is_current(self) -> bool:
+        """Whether the caller is on one of the pool's threads."""
+        return self._threads.is_current()
 
     def shutdown(self, timeout: float | None = None) -> None:
         """Ends the pool: running tasks finish, queued ones are treated as their traits say.
