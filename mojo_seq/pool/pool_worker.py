@@ -33,6 +33,7 @@ class PoolWorker:
         self.process: WorkerProcess | None = None  # from the first need on
         self.not_before = not_before  # time.monotonic()
         self.last_chosen = 0
+        self.is_spent = False  # for the dispatcher: gets no more tasks
 
     def open_service(self, target: Callable[..., object], *args: Any) -> _core.MessagePipeHandle:
         """Runs `target(pipe, *args)` in the worker, on a thread of its own. Does not wait for it.
@@ -58,7 +59,19 @@ class PoolWorker:
         if not callable(target):
             raise TypeError(f"target must be callable, not {type(target).__name__}")
         self._fleet.check_open()
-        payload, handles = spawn_arguments.pack({}, target, args, caller="open_service")
+        return self._open({}, target, args)
+
+    def open_task_service(
+        self, target: Callable[..., object], *args: Any
+    ) -> _core.MessagePipeHandle:
+        """For the pool itself: the same on the worker's main thread, one at a time. Works until the
+        fleet is closed."""
+        return self._open({"on_main": True}, target, args)
+
+    def _open(
+        self, preparation: dict[str, Any], target: Callable[..., object], args: tuple[Any, ...]
+    ) -> _core.MessagePipeHandle:
+        payload, handles = spawn_arguments.pack(preparation, target, args, caller="open_service")
         near, far = _core.create_message_pipe()
         try:
             process = self._fleet.need(self)

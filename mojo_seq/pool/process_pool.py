@@ -5,28 +5,40 @@ from __future__ import annotations
 import os
 import weakref
 from operator import index
+from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from mojo_seq import _core
+from mojo_seq.pool.call_encoding import encode_call
+from mojo_seq.pool.dispatcher import Dispatcher
+from mojo_seq.pool.open_streams import OpenStreams
+from mojo_seq.pool.pool_options import PoolOptions
+from mojo_seq.pool.pool_task import PoolTask
+from mojo_seq.pool.task_starter import TaskStarter, check_timeout
+from mojo_seq.pool.task_wire import NEVER, TASK, TIMED
 from mojo_seq.pool.worker_fleet import WorkerFleet
 from mojo_seq.process import spawn_arguments
 
-TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any, Never, Self, SupportsIndex
+    from typing import Never, Self, SupportsIndex
 
+    from mojo_seq.pool.pool_future import PoolFuture
     from mojo_seq.pool.pool_worker import PoolWorker
 
 
-class ProcessPool:
-    """Worker processes: fresh interpreters that are started one by one as they are needed, and
-    replaced when they die.
+class ProcessPool(TaskStarter):
+    """Worker processes that run tasks and actors: a concurrent.futures.Executor.
 
-    A worker that ends within a second, or whose initializer fails, is replaced when its place is
-    needed again, and not at once: after 50 ms, and after each more such death twice as long, up
-    to a second. Leaving a `with` block, or the interpreter's exit, shuts the pool down, and when
-    this process dies, so do the workers, at once. They do not hear of Ctrl-C. Any thread; in a
+    Workers are fresh interpreters that are started one by one as they are needed, and replaced
+    when they die: that fails only the task that the worker ran, with WorkerDiedError. One that ends
+    within a second is replaced when its place is needed again, and not at once: after 50 ms, and
+    after each more such death twice as long, up to a second. If the initializer fails, or workers
+    end again and again before they run anything, all futures get a BrokenPoolError.
+
+    Leaving a `with` block waits for the tasks and ends the workers; Ctrl-C there, and the
+    interpreter's exit, end them at once. So does this process's death, whatever its cause. They do
+    not hear of Ctrl-C. What they write to their standard error is passed on. Any thread; in a
     forked child the pool is dead.
 
     Args:
@@ -34,11 +46,14 @@ class ProcessPool:
         initializer: called in each worker before all else, on its main thread. If it raises, the
             worker ends, and its `exit_reason()` says why.
         initargs: for the initializer.
+        max_tasks_per_child: how many tasks a worker runs before it is replaced by a fresh one;
+            None: any number. One that actors live on is replaced after they have ended.
 
     Raises:
         TypeError, AttributeError, pickle.PicklingError: initializer or initargs cannot be pickled,
             or not be imported by another interpreter; a note tells which.
-        InvalidArgumentError: there are handles in initargs, which cannot be sent to all workers.
+        InvalidArgumentError: there are handles in initargs, which cannot be sent to all workers; or
+            a number is less than 1.
     """
 
     def __init__(
@@ -47,19 +62,86 @@ class ProcessPool:
         *,
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),
+        max_tasks_per_child: SupportsIndex | None = None,
     ) -> None:
         size = len(os.sched_getaffinity(0)) if max_workers is None else index(max_workers)
         if size < 1:
             raise _core.InvalidArgumentError(f"max_workers must be at least 1, not {size}")
+        most_tasks = None if max_tasks_per_child is None else index(max_tasks_per_child)
+        if most_tasks is not None and most_tasks < 1:
+            raise _core.InvalidArgumentError(
+                f"max_tasks_per_child must be at least 1, not {most_tasks}"
+            )
         self._size = size
         self._fleet = WorkerFleet(size, _pack_initializer(initializer, tuple(initargs)))
-        self._finalizer = weakref.finalize(self, _finalize, self._fleet, repr(self))
+        self._dispatcher = Dispatcher(self._fleet, size, most_tasks)
+        self._open_streams = OpenStreams()
+        self._finalizer = weakref.finalize(self, _finalize, self._dispatcher, repr(self))
         self._finalizer.atexit = False
 
     @property
     def max_workers(self) -> int:
         """How many workers there are at most."""
         return self._size
+
+    @property
+    def _streams(self) -> OpenStreams:
+        return self._open_streams
+
+    def with_options(
+        self, *, timeout: float | None = None, retries: SupportsIndex = 0
+    ) -> PoolOptions:
+        """The same pool, whose methods start tasks with these options.
+
+        Args:
+            timeout: seconds that a task may run, from when a worker begins it; then the worker is
+                killed and replaced, and the task fails with DeadlineExceededError. Of `map` with
+                a chunksize: those of a chunk. None: no limit.
+            retries: how often a task is run again whose worker has died (WorkerDiedError), by
+                itself or somebody else, but not after its timeout. A task with handles in it is
+                not run again.
+
+        Raises:
+            InvalidArgumentError: one of them is negative.
+        """
+        check_timeout(timeout)
+        if index(retries) < 0:
+            raise _core.InvalidArgumentError(f"retries must not be negative, and is {retries}")
+        return PoolOptions(self, timeout, index(retries))
+
+    def _start(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        /,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+        scope: Any = None,
+        on_item: Callable[[Any], object] | None = None,
+    ) -> PoolFuture[Any]:
+        """Starts a task; what all methods do in the end.
+
+        Args:
+            scope: whose `deadline` the task is to know of.
+            on_item: called with what the task sends before its result, on the pool's thread.
+        """
+        dispatcher = self._dispatcher
+        dispatcher.check_open()
+        deadline = None if scope is None else scope.deadline
+        suffix = TASK.pack(NEVER if deadline is None else deadline, 0 if timeout is None else TIMED)
+        encoded = encode_call(fn, args, kwargs, suffix)
+        task = PoolTask(
+            dispatcher, (fn, args, kwargs), encoded, timeout, retries, deadline, on_item
+        )
+        try:
+            dispatcher.submit(task)
+        except BaseException:
+            task.let_go(is_refused=True)
+            task.future.finish_cancelled()
+            raise
+        return task.future
 
     def choose_worker(self) -> PoolWorker:
         """The worker to run the next service on: the one with the least load.
@@ -82,29 +164,51 @@ class ProcessPool:
         """
         return self._fleet.workers()
 
-    def shutdown(self, wait: bool = True) -> None:
-        """Ends the workers. Nothing can be opened from the start of this call.
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Ends the workers after all tasks that were submitted. None can be submitted, and no
+        service opened, from the start of this call.
 
         The services' pipes are closed at their end. A worker whose services do not return is ended
         by force: it has 5 s, is terminated then, and killed 2 s later. Repeating the call is
-        harmless, and waits. Ctrl-C while it waits kills the workers.
+        harmless, and waits. Ctrl-C while it waits ends the tasks and kills the workers.
 
         Args:
-            wait: return when nothing is left of the workers; else they end in the background.
+            wait: return when nothing is left of the tasks and the workers; else they end in the
+                background.
+            cancel_futures: cancel the tasks that have not begun.
 
         Raises:
-            RuntimeError: called by a handler of the workers' log, which the pool would wait for.
+            RuntimeError: called by a callback of a task, or a handler of the workers' log, which
+                the pool would wait for.
         """
         self._finalizer.detach()
-        self._fleet.close()
-        if wait:
-            self._fleet.join()
+        self._dispatcher.close(cancel_futures)
+        self._open_streams.end_all()
+        if not wait:
+            return
+        try:
+            self._dispatcher.join()
+        except RuntimeError:
+            raise
+        except BaseException:
+            self._abort()
+            raise
+        self._fleet.join()
+
+    def _abort(self) -> None:
+        """Ends everything at once, by force where something runs."""
+        self._finalizer.detach()
+        self._dispatcher.abort()
+        self._fleet.join()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.shutdown()
+        if isinstance(exc_info[1], KeyboardInterrupt):
+            self._abort()  # nobody wants to wait
+        else:
+            self.shutdown()
 
     def __reduce__(self) -> Never:
         raise TypeError("a ProcessPool cannot be copied or pickled")
@@ -127,8 +231,9 @@ def _pack_initializer(
     return payload
 
 
-def _finalize(fleet: WorkerFleet, name: str) -> None:
-    """The pool was dropped: its workers end, and nobody waits."""
-    fleet.close()
+def _finalize(dispatcher: Dispatcher, name: str) -> None:
+    """The pool was dropped: its workers end after their tasks, and nobody waits."""
+    dispatcher.close_soon()
+    fleet = dispatcher.fleet
     if fleet.was_needed and not fleet.is_inherited():
         warn(f"{name} was dropped without shutdown()", ResourceWarning, stacklevel=2)

@@ -14,6 +14,7 @@ from time import monotonic
 from mojo_seq import _core
 from mojo_seq.pool.pool_worker import PoolWorker
 from mojo_seq.pool.restart_backoff import RestartBackoff
+from mojo_seq.pool.stderr_tee import StderrTee
 from mojo_seq.pool.worker_process import WorkerProcess
 from mojo_seq.process import main_module
 from mojo_seq.process.deadline import Deadline
@@ -23,6 +24,11 @@ _GRACE_PERIOD = 5.0  # as ChildProcess has them
 _TERMINATION_PERIOD = 2.0
 _LAST_MOMENTS = 2.0  # of a log that is still being handled when its process is gone
 _FIRST_LOOK, _LONGEST_PAUSE = 0.001, 0.05
+_MOMENT = 0.5
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class WorkerFleet:
@@ -46,11 +52,15 @@ class WorkerFleet:
         self._lock = threading.RLock()
         self._workers = [PoolWorker(self, 0.0) for _ in range(size)]  # _lock
         self._backoffs = [RestartBackoff() for _ in range(size)]  # _lock
+        self._refusing = False  # the pool is being shut down
         self._closing = False
+        self._tee = StderrTee()
+        self._call_at_exit: Callable[[], object] | None = None
         self._loop: RunLoop | None = None
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
-        self._leaving: dict[WorkerProcess, Deadline] = {}  # lost, not reaped; the thread's
+        self._processes = set[WorkerProcess]()  # _lock: all that were not reaped
+        self._leaving: dict[WorkerProcess, Deadline] = {}  # the lost ones; the thread's
 
     # --- any thread ---
 
@@ -61,7 +71,7 @@ class WorkerFleet:
     @property
     def is_open(self) -> bool:
         """Whether services can be opened."""
-        return not self._closing and not self.is_inherited()
+        return not self._closing and not self._refusing and not self.is_inherited()
 
     @property
     def was_needed(self) -> bool:
@@ -72,12 +82,20 @@ class WorkerFleet:
         """Raises ShutdownError if no services can be opened."""
         if self.is_inherited():
             raise _core.ShutdownError("the pool belongs to the process that fork()ed this one")
-        if self._closing:
+        if self._closing or self._refusing:
             raise _core.ShutdownError("the pool was shut down")
+
+    def refuse(self) -> None:
+        """Nobody but the pool itself can open services any more."""
+        self._refusing = True
 
     def workers(self) -> tuple[PoolWorker, ...]:
         """Those that have the places now."""
         self.check_open()
+        return self.candidates()
+
+    def candidates(self) -> tuple[PoolWorker, ...]:
+        """The same for the pool itself, until the fleet is closed."""
         with self._lock:
             for worker in self._workers:
                 if not worker.is_alive:  # seen here first
@@ -87,10 +105,11 @@ class WorkerFleet:
     def choose(self) -> PoolWorker:
         """The worker with the least load; of several, one that has not to wait for its start, and
         of these the one that was not chosen for the longest time."""
+        self.check_open()
         with self._lock:
             now = monotonic()
             chosen = min(
-                self.workers(),
+                self.candidates(),
                 key=lambda each: (each.load, max(0.0, each.not_before - now), each.last_chosen),
             )
             chosen.last_chosen = next(self._choices)
@@ -98,16 +117,37 @@ class WorkerFleet:
 
     def need(self, worker: PoolWorker) -> WorkerProcess:
         """The worker's process, which is started if it was not needed before."""
-        self.check_open()
         main_module.check_not_importing()
         with self._lock:
-            self.check_open()
+            if self._closing or self.is_inherited():
+                self.check_open()
             if worker.process is None:
                 loop = self._start_thread()
                 worker.process = WorkerProcess(f"worker {next(self._numbers)}")
+                self._processes.add(worker.process)
                 pause = max(0.0, worker.not_before - monotonic())
                 loop.task_runner.post_delayed_task(pause, self._start, worker.process)
             return worker.process
+
+    def retire(self, worker: PoolWorker, reason: str) -> None:
+        """Ends a worker on which nothing runs any more. Another has its place."""
+        with self._lock:
+            if self._closing or worker not in self._workers or worker.process is None:
+                return
+            self._workers[self._workers.index(worker)] = PoolWorker(self, 0.0)
+            loop = self._loop
+        if loop is not None:
+            loop.task_runner.post_task(self._end_one, worker.process, reason)
+
+    def expect_end(self, worker: PoolWorker) -> None:
+        """A worker does not work any more: if it does not end soon, it is killed."""
+        loop, process = self._loop, worker.process
+        if loop is not None and process is not None:
+            loop.task_runner.post_delayed_task(_MOMENT, process.kill)
+
+    def call_at_exit(self, call: Callable[[], object]) -> None:
+        """At the interpreter's exit, before the workers are ended."""
+        self._call_at_exit = call
 
     def close(self) -> None:
         """Ends all workers; returns at once. Also called by a finalizer, so it takes no lock."""
@@ -136,15 +176,15 @@ class WorkerFleet:
             self._over.wait()  # an interrupted Thread.join() takes the thread for ended
         except BaseException:
             while not self._over.wait(_LONGEST_PAUSE):
-                for process in [*self._processes(), *list(self._leaving)]:
+                for process in self._all():
                     process.kill()
             raise
         finally:
             thread.join()
 
-    def _processes(self) -> list[WorkerProcess]:
+    def _all(self) -> list[WorkerProcess]:
         with self._lock:
-            return [each.process for each in self._workers if each.process is not None]
+            return list(self._processes)
 
     def _start_thread(self) -> RunLoop:
         if self._loop is None:
@@ -165,6 +205,8 @@ class WorkerFleet:
         return loop
 
     def _at_exit(self) -> None:
+        if self._call_at_exit is not None:
+            self._call_at_exit()
         self.close()
         self.join()
 
@@ -175,7 +217,7 @@ class WorkerFleet:
         place = self._workers.index(worker)
         pause = self._backoffs[place].next_pause(worker.process.lifetime)
         successor = self._workers[place] = PoolWorker(self, monotonic() + pause)
-        if not pause:
+        if not pause and not self._refusing:
             with suppress(_core.ShutdownError):  # of just now
                 self.need(successor)  # before somebody has to wait for it
         # After an early death it is started when it is needed: it might go on like that for ever.
@@ -193,12 +235,13 @@ class WorkerFleet:
             loop.run()
         finally:
             self._loop = None
+            self._tee.close()
             atexit.unregister(self._at_exit)
             self._over.set()
 
     def _start(self, process: WorkerProcess) -> None:
         if not self._closing:
-            process.start(self._setup, self._on_lost)
+            process.start(self._setup, self._tee, self._on_lost)
 
     def _on_lost(self, process: WorkerProcess) -> None:
         with self._lock:
@@ -209,10 +252,17 @@ class WorkerFleet:
         self._leaving[process] = Deadline(_GRACE_PERIOD)
         self._reap(process, _FIRST_LOOK)
 
+    def _end_one(self, process: WorkerProcess, reason: str) -> None:
+        process.tell_to_end(reason)
+        self._leaving[process] = Deadline(_GRACE_PERIOD)
+        self._reap(process, _FIRST_LOOK)
+
     def _reap(self, process: WorkerProcess, pause: float) -> None:
         """Looks after a process that was lost until it has ended: that takes a moment."""
         if process.wait(Deadline(0)):
             self._leaving.pop(process, None)
+            with self._lock:
+                self._processes.discard(process)
             return
         if self._leaving[process].passed():
             process.kill()
@@ -223,8 +273,7 @@ class WorkerFleet:
 
     def _end_all(self) -> None:
         """The last task, which may take its time."""
-        with self._lock:
-            processes = [*self._processes(), *self._leaving]
+        processes = self._all()
         for process in processes:
             process.tell_to_end("was ended with its pool")
         left = _wait_for(processes, _GRACE_PERIOD)
@@ -237,6 +286,10 @@ class WorkerFleet:
             process.kill()
         _wait_for(left, _LAST_MOMENTS)
         self._leaving.clear()
+        with self._lock:
+            self._processes.clear()
+        for process in processes:
+            process.note_gone()
         if self._loop is not None:
             self._loop.quit()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import signal
 import threading
 from contextlib import suppress
@@ -9,12 +11,15 @@ from time import monotonic
 
 from mojo_seq import _core
 from mojo_seq.pool.service_host import serve
-from mojo_seq.process import ChildProcess, spawn_process
 from mojo_seq.process.deadline import Deadline
+from mojo_seq.process.spawn_process import start_child
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mojo_seq.pool.stderr_tee import StderrTail, StderrTee
+    from mojo_seq.process.child_process import ChildProcess
 
 _SERVICE_FIRST = 0.01  # by how much a service's pipe may be seen closed before the control pipe
 _LAST_MOMENTS = 0.25  # of a process that has closed its control pipe
@@ -38,8 +43,12 @@ class WorkerProcess:
         self._watcher: _core.SimpleWatcher | None = None
         self._lock = threading.Lock()
         self._lost = False  # _lock
+        self._is_gone = False  # _lock
         self._failure: str | None = None  # _lock: what it said, or what kept it from being started
+        self._said: list[bytes] = []  # _lock
         self._ended = threading.Event()
+        self._when_gone: list[Callable[[], object]] = []  # _lock
+        self._stderr: StderrTail | None = None
         self._reason: str | None = None
 
     # On any thread.
@@ -56,7 +65,8 @@ class WorkerProcess:
             try:
                 for message in self.control.read_batch():
                     with message:
-                        self._failure = str(message.payload, "utf-8", "replace")
+                        self._said.append(bytes(message))
+                    self._failure = str(self._said[0], "utf-8", "replace")
             except _core.MojoError:
                 self._lost = True
             return self._lost
@@ -96,6 +106,29 @@ class WorkerProcess:
         self._ended.wait(_LAST_MOMENTS)
         return self._reason or f"{self!r} is ending"
 
+    def initializer_error(self) -> BaseException | None:
+        """What its initializer raised, if that was its end."""
+        if not self.is_lost() or len(self._said) < 2:
+            return None
+        try:
+            error = pickle.loads(self._said[1])
+        except Exception as another:
+            error = another
+        return error if isinstance(error, BaseException) else None
+
+    def last_stderr(self) -> str:
+        """The last lines of its standard error."""
+        return "" if self._stderr is None else self._stderr.text()
+
+    def call_when_gone(self, tell: Callable[[], object]) -> None:
+        """Calls `tell` when it has ended and its exit code is known; at once if it has. On the
+        fleet's thread, or this."""
+        with self._lock:
+            if not self._is_gone:
+                self._when_gone.append(tell)
+                return
+        tell()
+
     def kill(self) -> None:
         """Nothing happens if it has ended, or was not started."""
         child = self._child
@@ -107,16 +140,22 @@ class WorkerProcess:
 
     # On the fleet's.
 
-    def start(self, setup: bytes | None, on_lost: Callable[[WorkerProcess], object]) -> None:
+    def start(
+        self,
+        setup: bytes | None,
+        tee: StderrTee,
+        on_lost: Callable[[WorkerProcess], object],
+    ) -> None:
         """Starts it, and watches it in the current sequence.
 
         Args:
             setup: the packed initializer.
+            tee: takes its standard error.
             on_lost: called when it is lost: with it, as a task, once. Also if it cannot be started.
         """
         self._started = monotonic()
         try:
-            self._child = spawn_process(serve, self._far, setup, name=self.name)
+            self._child = self._spawn(setup, tee)
         except Exception as error:
             with self._lock:
                 self._failure = f"it could not be started: {error}"
@@ -133,6 +172,13 @@ class WorkerProcess:
         self._watcher = _core.SimpleWatcher()
         self._watcher.watch(self.control, _core.Signals.READABLE, on_readable)
 
+    def _spawn(self, setup: bytes | None, tee: StderrTee) -> ChildProcess:
+        self._stderr, fd = tee.add()
+        try:
+            return start_child(serve, (self._far, setup), name=self.name, stderr=fd)
+        finally:
+            os.close(fd)
+
     def tell_to_end(self, reason: str) -> None:
         """It is not needed any more; nor are what it has not read yet, and what it says."""
         if self._reason is None and not self.is_lost():
@@ -144,6 +190,7 @@ class WorkerProcess:
         if self._child is None:
             self._far.close()
             self._ended.set()
+            self.note_gone()
 
     def wait(self, deadline: Deadline) -> bool:
         """Waits for its end. True once it has ended, was reaped, and its log was handled."""
@@ -169,7 +216,18 @@ class WorkerProcess:
         self.exitcode = None if self._child is None else self._child.exitcode
         if self._reason is None:
             self._reason = f"{self!r} {self._explain()}"
+        if self._stderr is not None:
+            self._stderr.drain()
         self._ended.set()
+        self.note_gone()
+
+    def note_gone(self) -> None:
+        """It has ended, or nobody waits for that any longer."""
+        with self._lock:
+            self._is_gone = True
+            tell, self._when_gone = self._when_gone, []
+        for each in tell:
+            each()
 
     def _explain(self) -> str:
         if self._failure is not None:

@@ -59,7 +59,22 @@ def spawn_process(
         raise TypeError(f"name must be a str, not {type(name).__name__}")
     if not (on_error is None or callable(on_error)):
         raise TypeError(f"on_error must be callable, not {type(on_error).__name__}")
+    return start_child(target, args, name=name, on_error=on_error)
 
+
+def start_child(
+    target: Callable[..., Any],
+    args: tuple[Any, ...],
+    *,
+    name: str | None = None,
+    on_error: Callable[[BadMessageReport], object] | None = None,
+    stderr: int | None = None,
+) -> ChildProcess:
+    """`spawn_process` for those who want the process's standard error.
+
+    Args:
+        stderr: the descriptor that becomes it; stays the caller's. None: it is inherited.
+    """
     from mojo_seq.process import child_log, main_module, spawn_arguments
 
     main_module.check_not_importing()
@@ -69,7 +84,7 @@ def spawn_process(
     payload, handles = spawn_arguments.pack(preparation, target, args)
     near, far = _core.create_message_pipe()
     try:
-        return _start(payload, [far, *handles], near, name, on_error)
+        return _start(payload, [far, *handles], near, name, on_error, stderr)
     except BaseException:
         near.close()
         far.close()
@@ -82,6 +97,7 @@ def _start(
     pipe: _core.MessagePipeHandle,
     name: str,
     on_error: Callable[[BadMessageReport], object] | None,
+    stderr: int | None,
 ) -> ChildProcess:
     from mojo_seq.process import stream_sockets
     from mojo_seq.process.child_supervisor import supervisor
@@ -91,7 +107,7 @@ def _start(
     with ExitStack() as undo:
         ours, theirs = stream_sockets.make_pair()
         try:
-            process = StartedProcess(theirs, on_error)
+            process = StartedProcess(theirs, on_error, stderr)
             undo.callback(process.discard)
             control = _core.adopt_socket(ours)
         except BaseException:

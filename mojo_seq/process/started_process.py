@@ -33,20 +33,24 @@ class StartedProcess:
     Args:
         control_fd: the child's end of the control pipe's socket; stays the caller's.
         on_error: told of bad messages that come from it, as long as it lives.
+        stderr: the descriptor that becomes its standard error; stays the caller's. None: ours.
 
     Raises:
         ResourceExhaustedError, PermissionDeniedError, NotFoundError: as the system says.
     """
 
     def __init__(
-        self, control_fd: int, on_error: Callable[[BadMessageReport], object] | None
+        self,
+        control_fd: int,
+        on_error: Callable[[BadMessageReport], object] | None,
+        stderr: int | None = None,
     ) -> None:
         self._lock = threading.RLock()  # nobody reaps the process while somebody uses its pid
         self._exitcode: int | None = None  # _lock
         self._lifeline = Lifeline()
         self._on_error = on_error
         try:
-            self.pid = _start(control_fd, self._lifeline.child_fd)
+            self.pid = _start(control_fd, self._lifeline.child_fd, stderr)
         except OSError as error:
             self._lifeline.close()
             raise system_error(error, f"{sys.executable!r} cannot be started") from error
@@ -108,7 +112,7 @@ def _reap(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if reaped else None
 
 
-def _start(control_fd: int, lifeline_fd: int) -> int:
+def _start(control_fd: int, lifeline_fd: int, stderr: int | None) -> int:
     """Starts the process and returns its number."""
     if not sys.executable:
         raise _core.FailedPreconditionError("sys.executable does not say what to start")
@@ -127,6 +131,7 @@ def _start(control_fd: int, lifeline_fd: int) -> int:
         popen = subprocess.Popen(
             [sys.executable, *flags, "-c", command],
             stdin=subprocess.DEVNULL,
+            stderr=stderr,
             pass_fds=(control_fd, lifeline_fd),
         )
         popen.returncode = 0  # it was needed for the start, and is to care for nothing else

@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 
 import pool_services
+from gate import Gate
 
 from mojo_seq import MessagePipeHandle, Signals, Watcher, _core, wait
 from mojo_seq.pool import ProcessPool
@@ -52,6 +53,14 @@ def pool() -> Iterator[ProcessPool]:
     """A pool of two."""
     with ProcessPool(2) as made:
         yield made
+
+
+@pytest.fixture
+def gate(tmp_path: Path, nothing_left_behind: None) -> Iterator[Gate]:
+    """For tasks to wait at; shut."""
+    made = Gate(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture

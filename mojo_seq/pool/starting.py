@@ -1,0 +1,25 @@
+"""Start: how iterators over results start the tasks that make them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mojo_seq.pool.pool_future import PoolFuture
+
+
+class Start(Protocol):
+    """What a pool, and each view of it, has as `_start`."""
+
+    def __call__(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        /,
+        *,
+        scope: Any = None,
+        on_item: Callable[[Any], object] | None = None,
+    ) -> PoolFuture[Any]: ...

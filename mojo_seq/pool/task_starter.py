@@ -1,0 +1,127 @@
+"""TaskStarter: what a process pool and its views have in common, given a way to start a task."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mojo_seq import _core
+from mojo_seq.pool.call_encoding import check_callable
+from mojo_seq.pool.mapped_results import map_calls
+from mojo_seq.pool.result_streams import ResultStreams
+from mojo_seq.sequence.cancellation import innermost, raise_if_cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import ParamSpec, SupportsIndex
+
+    from mojo_seq.pool.pool_future import PoolFuture
+    from mojo_seq.pool.progress import ProgressCallback
+    from mojo_seq.sequence.task_group import TaskGroup
+
+    P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class TaskStarter(ResultStreams, Executor):
+    """A concurrent.futures.Executor that needs `_start`, `max_workers` and `shutdown`. Any
+    thread."""
+
+    @abstractmethod
+    def _start(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        /,
+        *,
+        timeout: float | None = None,
+        retries: int = 0,
+        scope: Any = None,
+        on_item: Callable[[Any], object] | None = None,
+    ) -> PoolFuture[Any]:
+        """Starts a task: see ProcessPool."""
+
+    @property
+    def _max_workers(self) -> int:
+        # dask and others look for it, as concurrent.futures' executors have it.
+        return self.max_workers
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> PoolFuture[T]:
+        """Calls `fn(*args, **kwargs)` in a worker, on its main thread.
+
+        The call is pickled here, once; numpy arrays and other large buffers in it go beside the
+        pickle and arrive as read-only views. It is given to a worker at once if one is idle, and
+        begins in the order of submission. Its result travels in the same way.
+
+        Returns:
+            A concurrent.futures.Future, which can also be awaited.
+
+        Raises:
+            TypeError, AttributeError, pickle.PicklingError: the call cannot be pickled; a note
+                gives the path of the offending object. Lambdas and the like need cloudpickle.
+            ShutdownError: the pool was shut down, or belongs to the process that forked this one.
+            BrokenPoolError: its initializer fails.
+            CancelledError: the scope, group or task that the caller is in is cancelled.
+            BusyError, InvalidArgumentError, FailedPreconditionError, ResourceExhaustedError: what
+                is in the call cannot be sent.
+        """
+        check_callable(fn)
+        scope = innermost()
+        raise_if_cancelled(scope)
+        return self._start(fn, args, kwargs, scope=scope)
+
+    def task_group(self, *, grace: float = 2.0) -> TaskGroup:
+        """A group of tasks in the workers, to be used in `with` or `async with`.
+
+        Args:
+            grace: seconds that a task may go on after it was cancelled; then its worker is killed
+                and replaced.
+
+        Raises:
+            InvalidArgumentError: grace is negative.
+        """
+        from mojo_seq.pool.group_tasks import GroupTasks
+        from mojo_seq.sequence.task_group import TaskGroup
+
+        return TaskGroup(GroupTasks(self), grace=grace)
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: SupportsIndex = 1,
+        progress: bool | ProgressCallback | None = None,
+    ) -> Iterator[T]:
+        """The results of `fn(*args)` for each `args` of `zip(*iterables)`, in this order.
+
+        The iterables are exhausted here, and all calls submitted. An exception is raised in the
+        place of its result, and is the end. Dropping or closing the iterator cancels the calls that
+        have not begun. `imap` does the same lazily.
+
+        Args:
+            fn: called in the workers.
+            iterables: of the arguments; the shortest ends it.
+            timeout: seconds from now until the last result; None: no limit.
+            chunksize: how many calls are sent to a worker at once, as one task.
+            progress: as that of `imap`.
+
+        Raises:
+            TimeoutError: by the iterator, when a result is not there in time.
+            InvalidArgumentError: chunksize is less than 1.
+            Whatever `submit` raises.
+        """
+        check_callable(fn)
+        scope = innermost()
+        raise_if_cancelled(scope)
+        if progress:
+            return self._map_with_progress(fn, iterables, timeout, chunksize, progress)
+        return map_calls(self._start, scope, fn, iterables, timeout, chunksize)
+
+
+def check_timeout(timeout: float | None) -> None:
+    """Raises TypeError or InvalidArgumentError."""
+    if timeout is not None and not timeout >= 0:
+        raise _core.InvalidArgumentError(f"timeout must not be negative, and is {timeout}")
