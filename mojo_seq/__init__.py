@@ -2,6 +2,7 @@
 
 Layers, each of which imports only from those below it (a test enforces this):
 
+    integrations   a backend for joblib
     cli, testing   python -m mojo_seq; TaskEnvironment, explore, a plugin for pytest
     actor, pool    actors, worker processes
     process        spawn_process, invitations, channels, handles for multiprocessing
@@ -90,6 +91,7 @@ from mojo_seq.system import (
     wrap_fd,
     wrap_shared_memory,
 )
+from mojo_seq.system.lazy_names import lazy_names as _lazy_names
 from mojo_seq.watch import (
     ArmingPolicy,
     ReadyHandle,
@@ -107,6 +109,7 @@ if TYPE_CHECKING:
         Actor,
         ActorDeadError,
         ActorMethod,
+        ActorPool,
         ActorRef,
         ActorSystem,
         ActorTimer,
@@ -127,42 +130,49 @@ if TYPE_CHECKING:
         Topic,
         interleaved,
     )
-    from mojo_seq.pool import ProcessPool
+    from mojo_seq.pool import (
+        BrokenPoolError,
+        PoolOptions,
+        ProcessPool,
+        ResultIterator,
+        WorkerDiedError,
+    )
+    from mojo_seq.sequence import (
+        CancelScope,
+        CurrentTask,
+        TaskFuture,
+        TaskGroup,
+        check_cancelled,
+        current_task,
+        fail_after,
+        move_on_after,
+    )
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "mojo_seq.actor": (
-        "Actor ActorDeadError ActorMethod ActorRef ActorSystem ActorTimer ActorWatch "
+        "Actor ActorDeadError ActorMethod ActorPool ActorRef ActorSystem ActorTimer ActorWatch "
         "AskCycleError DeadLetter Down HashRouter LeastBusyRouter Mailbox MailboxFullError Reply "
         "RoundRobinRouter Router StallReport StopReason Supervisor Topic interleaved"
     ),
-    "mojo_seq.pool": "ProcessPool",
+    "mojo_seq.pool": "BrokenPoolError PoolOptions ProcessPool ResultIterator WorkerDiedError",
+    "mojo_seq.sequence": (
+        "CancelScope CurrentTask TaskFuture TaskGroup check_cancelled current_task fail_after "
+        "move_on_after"
+    ),
 }
-_MODULE_OF = {name: module for module, names in _LAZY.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> object:
-    """Imports actors and pools when they are first asked for."""
-    module = _MODULE_OF.get(name)
-    if module is None:
-        raise AttributeError(f"module 'mojo_seq' has no attribute {name!r}")
-    from importlib import import_module
-
-    found: object = getattr(import_module(module), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULE_OF})
-
+# Actors and pools are imported when they are first asked for.
+__getattr__, __dir__ = _lazy_names(
+    globals(), {name: module for module, names in _LAZY.items() for name in names.split()}
+)
 
 __all__ = [
     "AbortedError",
     "Actor",
     "ActorDeadError",
     "ActorMethod",
+    "ActorPool",
     "ActorRef",
     "ActorSystem",
     "ActorTimer",
@@ -172,10 +182,13 @@ __all__ = [
     "AskCycleError",
     "AsyncioTaskRunner",
     "BadMessageReport",
+    "BrokenPoolError",
     "BusyError",
+    "CancelScope",
     "CancelledError",
     "ChannelEndpoint",
     "ChildProcess",
+    "CurrentTask",
     "DataLossError",
     "DataPipe",
     "DataPipeConsumerHandle",
@@ -208,6 +221,7 @@ __all__ = [
     "PlatformChannel",
     "PlatformHandle",
     "PlatformSharedMemory",
+    "PoolOptions",
     "ProcessPool",
     "ReadWindow",
     "ReadyHandle",
@@ -216,6 +230,7 @@ __all__ = [
     "Reply",
     "ResourceExhaustedError",
     "Result",
+    "ResultIterator",
     "RoundRobinRouter",
     "Router",
     "RunLoop",
@@ -233,6 +248,8 @@ __all__ = [
     "StopReason",
     "Supervisor",
     "TaskError",
+    "TaskFuture",
+    "TaskGroup",
     "TaskHandle",
     "TaskPriority",
     "TaskTraits",
@@ -246,14 +263,19 @@ __all__ = [
     "WaitSetResult",
     "WaitableEvent",
     "Watcher",
+    "WorkerDiedError",
     "WriteWindow",
     "aio",
     "bind_post_task",
+    "check_cancelled",
     "create_data_pipe",
     "create_message_pipe",
     "create_shared_buffer",
+    "current_task",
+    "fail_after",
     "fuse_message_pipes",
     "interleaved",
+    "move_on_after",
     "spawn_process",
     "wait",
     "wait_many",

@@ -172,8 +172,29 @@ CONTRACT = {
         .publish(*args, **kwargs)
     """,
     "12 worker pools": """
-        ProcessPool(max_workers=None, *, initializer=None, initargs=())  .shutdown(wait=True)
-        .__enter__()  .__exit__(*exc_info)
+        ProcessPool(max_workers=None, *, initializer=None, initargs=(), max_tasks_per_child=None)
+        .submit(fn, /, *args, **kwargs)
+        .map(fn, *iterables, timeout=None, chunksize=1, progress=None)
+        .shutdown(wait=True, *, cancel_futures=False)  .__enter__()  .__exit__(*exc_info)
+        .with_options(*, timeout=None, retries=0)  .task_group(*, grace=2.0)
+        .imap(fn, /, *iterables, buffer=None, chunksize=1, progress=None)
+        .imap_unordered(fn, /, *iterables, buffer=None, chunksize=1, progress=None)
+        .stream(fn, /, *args, buffer=16, progress=None, **kwargs)
+        ResultIterator  .next(timeout=None)  .close()  .aclose()  .__enter__()  .__exit__(*exc_info)
+        .__aenter__()  .__aexit__(*exc_info)
+        WorkerDiedError
+        ThreadPool  .task_group(*, grace=2.0)
+        TaskGroup  .submit(fn, /, *args, **kwargs)  .cancel()  .cancelled
+        .__enter__()  .__exit__(exc_type, exc, traceback)
+        .__aenter__()  .__aexit__(exc_type, exc, traceback)
+        CancelScope(*, deadline=None)  .cancel()  .deadline  .cancel_called  .cancelled_caught
+        move_on_after(seconds)  fail_after(seconds)
+        current_task()  check_cancelled()
+        CurrentTask  .cancelled  .deadline  .check_cancelled()  .report(done, total=None)
+        .sleep(seconds)
+        ActorPool(actor_class, /, *args, size=None, system=None, on=None, supervisor=None, **kwargs)
+        .submit(method, /, *args, **kwargs)  .map(method, *iterables, timeout=None)
+        .task_group(*, grace=2.0)
     """,
     "13 testing kit": """
         TaskEnvironment(seed=None, *, schedule=None)  .seed  .schedule  .now()  .advance(seconds)
@@ -193,9 +214,12 @@ TESTING = "13 testing kit"
 ADDED = {
     "ActorTimer",
     "ActorWatch",
+    "BrokenPoolError",
+    "PoolOptions",
     "Router",
     "StallReport",
     "TaskError",
+    "TaskFuture",
     "TaskPriority",
     "ThreadPoolStatistics",
 }

@@ -112,5 +112,5 @@ def test_links_lead_to_files_and_headings() -> None:
 
 
 def test_the_number_of_examples_is_right() -> None:
-    assert len(list((ROOT / "examples").glob("*.py"))) == 23
-    assert "twenty-three short programs" in TEXT
+    assert len(list((ROOT / "examples").glob("*.py"))) == 27
+    assert "twenty-seven short programs" in TEXT
