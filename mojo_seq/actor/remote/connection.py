@@ -74,6 +74,14 @@ class Connection(PipeReader):
         Raises:
             MojoError: the message cannot be sent; the reply is not concerned.
         """
+        if not self.begin_ask(reply, ask, encoded):
+            return False
+        self.go_on()
+        return True
+
+    def begin_ask(self, reply: Reply[Any], ask: int, encoded: Encoded) -> bool:
+        """The same without `go_on`, which has to follow. Nobody is told anything yet, so that it
+        can be called with a lock."""
         self._pending[ask] = reply
         reply.waiter = self
         try:
@@ -84,14 +92,25 @@ class Connection(PipeReader):
         if not sent:
             if self._pending.pop(ask, None) is not None:
                 reply.waiter = None
-                self.read()  # what came last
                 return False
             encoded.discard()  # another thread noticed the end, and has failed this one, too
-        elif self.lost:
+        return True
+
+    def go_on(self) -> None:
+        """Answers are expected, unless another thread has noticed the end meanwhile."""
+        if self.lost:
             self._fail_pending()
         else:
             self.watch_soon()
-        return True
+
+    def notice_end(self) -> None:
+        """A write has found nobody there. If another thread is just reading, it sees that itself:
+        it is not waited for, as it may want to write to a pipe that this one reads."""
+        if self._reading.acquire(blocking=False):
+            try:
+                self.read()
+            finally:
+                self._reading.release()
 
     def tell(self, encoded: Encoded) -> bool:
         """Sends what has no answer. False: nobody is there, and it can be sent elsewhere.
@@ -152,7 +171,7 @@ class Connection(PipeReader):
         ask = next_ask()
         self._located[ask] = tell
         if not self.command(wire.LOCATE, number, ask):
-            self.read()
+            self.notice_end()
         if self.lost:
             self._fail_pending()
         self.watch()
