@@ -15,6 +15,7 @@ from mojo_seq.process.object_codec import decode_payload, encode, take_payload
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable
     from typing import Any
 
@@ -178,9 +179,9 @@ class Connection(PipeReader):
         _note_wait()
         self.lead(reply.done, timeout)
 
-    def attend(self) -> None:
+    def attend(self, loop: AbstractEventLoop | None = None) -> None:
         _note_wait()
-        super().attend()
+        super().attend(loop)
 
     def care(self, number: int) -> None:
         """There is a ref to an actor here: its end is of interest."""
