@@ -11,7 +11,7 @@ from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.chains import client_id, next_ask
 from mojo_seq.actor.remote.credits import Purse
 from mojo_seq.actor.remote.pipe_reader import PipeReader
-from mojo_seq.process.object_codec import decode_payload, encode, take_payload
+from mojo_seq.process.object_codec import decode_payload, encode
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mojo_seq.actor.remote.route import Route
+    from mojo_seq.actor.remote.wire import Sendable
     from mojo_seq.actor.reply import Reply
-    from mojo_seq.process.object_codec import Encoded
     from mojo_seq.system import Message, MessagePipeHandle
 
 
@@ -68,7 +68,7 @@ class Connection(PipeReader):
 
     # Sending.
 
-    def ask(self, reply: Reply[Any], ask: int, encoded: Encoded) -> bool:
+    def ask(self, reply: Reply[Any], ask: int, encoded: Sendable) -> bool:
         """Sends an ask; what becomes of it is in the reply. False: nobody is there, and neither
         message nor reply is concerned.
 
@@ -94,7 +94,7 @@ class Connection(PipeReader):
             self.watch_soon()
         return True
 
-    def tell(self, encoded: Encoded) -> bool:
+    def tell(self, encoded: Sendable) -> bool:
         """Sends what has no answer. False: nobody is there, and it can be sent elsewhere.
 
         Raises:
@@ -111,7 +111,7 @@ class Connection(PipeReader):
             raise
         return True
 
-    def write(self, encoded: Encoded) -> bool:
+    def write(self, encoded: Sendable) -> bool:
         """The same; False: nobody is there, and it will not be sent."""
         if self.tell(encoded):
             return True
@@ -222,12 +222,10 @@ class Connection(PipeReader):
     # What comes.
 
     def on_message(self, message: Message) -> None:
-        handles = message.take_handles()
-        payload = take_payload(message)
-        size = len(payload)
-        if size < wire.SUFFIX_SIZE:
+        parts = _core.take_plain(message) or wire.take_apart(message)
+        if parts is None:
             return
-        kind, number, ask = wire.unpack_suffix(payload, size - wire.SUFFIX_SIZE)
+        kind, number, ask, payload, handles = parts
         if kind == wire.ANSWER or kind == wire.FAILURE:
             self._settle(kind, ask, payload, handles)
         elif kind == wire.DOWN:

@@ -75,6 +75,7 @@ class PipeReader:
         self._seen_turns = 0
         self._ticking = False
         self._received = 0  # messages
+        self._readers = 0  # _reading: calls of `read` on the stack of the thread that is at it
         self._loop_watch: LoopWatch | None = None  # _state
         self._process = os.getpid()
         _open[id(self)] = pipe
@@ -100,27 +101,38 @@ class PipeReader:
     def read(self) -> bool:
         """Reads and handles what there is, for a while. False: nothing will come any more."""
         with self._reading:
-            self._handle_inbox()
-            if self.lost:
-                return False
+            self._readers += 1
             try:
-                while self._take_in() == _MOST_MESSAGES:
-                    self._handle_inbox()
-            except _core.ResourceExhaustedError:
-                return True  # no room for descriptors now
-            except _core.MojoError:  # closed at the other end, or here
-                self.lost = True
-            self._handle_inbox()
+                if not self._read():
+                    return not self.lost
+            finally:
+                self._readers -= 1
         if self.lost:
             self.unwatch()
             self.on_lost()
         return not self.lost
 
-    def _take_in(self) -> int:
-        batch = self.pipe.read_batch(_MOST_MESSAGES)
-        self._inbox.extend(batch)
-        self._received += len(batch)
-        return len(batch)
+    def _read(self) -> bool:
+        """False: it was told before that nothing will come any more, or something cannot be read
+        now."""
+        inbox = self._inbox
+        if inbox:
+            self._handle_inbox()
+        if self.lost:
+            return False
+        try:
+            while True:
+                batch = self.pipe.read_batch()
+                self._received += len(batch)
+                inbox.extend(batch)
+                self._handle_inbox()
+                if len(batch) < _MOST_MESSAGES:
+                    return True
+        except _core.ResourceExhaustedError:
+            return False  # no room for descriptors
+        except _core.MojoError:  # closed at the other end, or here
+            self.lost = True
+            return True
 
     def _handle_inbox(self) -> None:
         # What handling a message sets off may read more here, on the same stack.
@@ -262,21 +274,21 @@ class PipeReader:
                 self._watcher.cancel()
         deadline = None if timeout is None else monotonic() + timeout
         try:
-            with self._reading:
-                pass  # what the I/O thread has read is handled: `done` knows of it
+            if self._readers:
+                with self._reading:
+                    pass  # what another thread has read is handled: `done` knows of it
             stand_in = _stand_ins.get(thread)
             stood_in: StandIn | None = None
             while not done():
                 left = None if deadline is None else deadline - monotonic()
                 if stand_in is not None and (left is None or left > _SHORTLY):
-                    result, _ = _core.wait(self.pipe, _READABLE, _SHORTLY)
-                    if result is _core.Result.DEADLINE_EXCEEDED:
+                    if not _core.wait_until_readable(self.pipe, _SHORTLY):
                         stand_in.begin()
                         stood_in, stand_in = stand_in, None
                         continue
-                else:
-                    result, _ = _core.wait(self.pipe, _READABLE, left)
-                if result is _core.Result.DEADLINE_EXCEEDED or not self.read():
+                elif not _core.wait_until_readable(self.pipe, left):
+                    break
+                if not self.read():
                     break
             if stood_in is not None:
                 stood_in.end()

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mojo_seq.actor.remote.chains import _Path
     from mojo_seq.actor.remote.connection import Connection
     from mojo_seq.actor.remote.credits import Purse
+    from mojo_seq.actor.remote.wire import Sendable
     from mojo_seq.actor.reply import Reply
-    from mojo_seq.process.object_codec import Encoded
 
 
 _LONGEST_SLEEP = 0.05  # seconds between two looks
@@ -45,7 +45,7 @@ class Route:
         self._lock = threading.RLock()
         self._news = threading.Condition()  # the way has become known
         self._connection: Connection | None = None  # written under _lock
-        self._waiting: deque[tuple[Encoded, int, Reply[Any] | None]] = deque()  # _lock
+        self._waiting: deque[tuple[Sendable, int, Reply[Any] | None]] = deque()  # _lock
         self._end: StopReason | None = None  # _lock
 
     def __repr__(self) -> str:
@@ -128,15 +128,19 @@ class Route:
         args: tuple[Any, ...],
         kwargs: dict[str, Any] | None,
         path: _Path | None,
-    ) -> Encoded:
+    ) -> Sendable:
+        said = (method, args, kwargs, path)
+        plain = _core.encode_plain(said, kind, self._there, ask)
+        if plain is not None:
+            return plain
+
         def parts() -> dict[str, object]:
             return {"args": args, "kwargs": kwargs}
 
-        suffix = wire.pack_suffix(kind, self._there, ask)
-        return encode((method, args, kwargs, path), suffix, parts)
+        return encode(said, wire.pack_suffix(kind, self._there, ask), parts)
 
     def _wait_for_way(
-        self, encoded: Encoded, ask: int, reply: Reply[Any] | None
+        self, encoded: Sendable, ask: int, reply: Reply[Any] | None
     ) -> Connection | None:
         """The way is known after all; or None, and the message is taken care of."""
         with self._lock:
@@ -175,7 +179,11 @@ class Route:
         return False
 
     def _write(
-        self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
+        self,
+        connection: Connection,
+        encoded: Sendable,
+        ask: int,
+        reply: Reply[Any] | None,
     ) -> bool:
         """False: it was a tell, and nobody is there."""
         if self._is_sent(connection, encoded, ask, reply):
@@ -187,7 +195,7 @@ class Route:
         return reply is not None
 
     def _is_sent(
-        self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
+        self, connection: Connection, encoded: Sendable, ask: int, reply: Reply[Any] | None
     ) -> bool:
         """False: nothing was sent, for nobody is there."""
         if self._there in connection.ends:
@@ -197,7 +205,7 @@ class Route:
         return connection.ask(reply, ask, encoded)
 
     def _write_at_last(
-        self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
+        self, connection: Connection, encoded: Sendable, ask: int, reply: Reply[Any] | None
     ) -> bool:
         """The same as `_write`. The process may be gone, which nobody has noticed, and the actor
         elsewhere by now: then it goes there."""
@@ -268,7 +276,7 @@ class Route:
             self.on_lost(connection)
 
     def _write_waiting(
-        self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
+        self, connection: Connection, encoded: Sendable, ask: int, reply: Reply[Any] | None
     ) -> None:
         """One that cannot be sent, as a handle in it was closed meanwhile, keeps up no others."""
         self._pay(connection)
