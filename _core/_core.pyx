@@ -38,6 +38,7 @@ from io_thread cimport *
 from message cimport *
 from message_pipe cimport *
 from platform_handle cimport *
+from readiness_fd cimport *
 from reply_wait cimport *
 from segment cimport *
 from sequence cimport *
@@ -64,6 +65,8 @@ include "platform_handle.pxi"
 include "watcher.pxi"
 include "wait.pxi"
 include "wait_set.pxi"
+include "readiness_fd.pxi"
+include "plain_message.pxi"
 include "sequence.pxi"
 include "run_task.pxi"
 include "reply.pxi"

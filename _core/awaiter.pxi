@@ -71,7 +71,7 @@ cdef class _Awaiter:
             self._mailbox._add_wait(reply)
         if reply._reply_state == UNSENT:
             send_when_there_is_room(reply)
-        reply._attend()
+        reply._attend(self._loop)
         if reply._reply_state >= FINISHED:
             return self.__next__()
         if reply._callbacks is None:

@@ -132,10 +132,10 @@ cdef class ReplyBase:
         self._unsent = envelope
         return 0
 
-    cdef int _attend(self) except -1:
-        """Somebody begins to wait in another way than by blocking."""
+    cdef int _attend(self, object loop) except -1:
+        """Somebody begins to wait in another way than by blocking; in `loop`, if it is awaited."""
         if self._waiter is not None and self._reply_state < FINISHED:
-            self._waiter.attend()
+            self._waiter.attend(loop)
         return 0
 
     cdef int _need_sent(self) except -1:
@@ -350,7 +350,7 @@ cdef class ReplyBase:
     def add_done_callback(self, fn):
         """Calls `fn(reply)` once it is complete: on the thread that completes it, or at once."""
         self._need_sent()
-        self._attend()
+        self._attend(None)
         if self._reply_state >= FINISHED:
             self._call(fn)
         elif self._callbacks is None:
@@ -377,7 +377,7 @@ cdef class ReplyBase:
             if self._lock is None:
                 self._future_waiters = []
                 self._lock = lock
-        self._attend()
+        self._attend(None)
         return self._lock
 
     @property

@@ -7,6 +7,9 @@ cdef extern from "main_thread.h" namespace "mojo_seq" nogil:
 # there it sleeps for this long at a time.
 cdef Time SIGNAL_SLICE = 100_000_000
 
+cdef c_Signals IS_READABLE = Signals.READABLE
+cdef c_Signals PEER_IS_CLOSED = Signals.PEER_CLOSED
+
 
 cdef inline Time next_slice(Time deadline) noexcept nogil:
     cdef Time slice
@@ -113,6 +116,63 @@ def wait(handle, signals, timeout=None):
         if result == c_Result.kOk:
             result = waiter.result()
         return to_result(result), to_state(waiter.state(0))
+    finally:
+        del waiter
+        after_call()  # what came in may be for others, too
+
+
+def wait_until_readable(MessagePipeHandle pipe not None, timeout=None):
+    """`wait` for READABLE, for those who read next whatever it says.
+
+    Returns:
+        bool: False if the time was up.
+
+    Raises:
+        InvalidArgumentError: the handle is closed or sent.
+    """
+    cdef Time deadline = to_deadline(timeout)
+    cdef c_SignalsState state
+    cdef Waiter* waiter
+    pipe._check_open()
+    if (pipe._dispatcher.QueryState(pipe._value, &state, False) == c_Result.kOk
+            and Verdict(state, IS_READABLE) != c_Result.kShouldWait):
+        return True
+    waiter = new Waiter()
+    try:
+        if waiter.Add(pipe._dispatcher, pipe._value, IS_READABLE) != c_Result.kOk:
+            raise InvalidArgumentError(f"{pipe!r} was closed or sent")
+        return wait_for(waiter, deadline, timeout, pipe) == c_Result.kOk
+    finally:
+        del waiter
+        after_call()  # what came in may be for others, too
+
+
+def wait_for_readable(list pipes not None):
+    """The same for several message pipes, without a time limit.
+
+    Returns:
+        list[int]: the places of those that are readable, or whose peer is gone, or that were
+        closed here meanwhile; perhaps none.
+
+    Raises:
+        InvalidArgumentError: one of them is closed or sent.
+    """
+    cdef MessagePipeHandle pipe
+    cdef c_SignalsState state
+    cdef size_t place
+    cdef list found = []
+    cdef Waiter* waiter = new Waiter()
+    try:
+        for pipe in pipes:
+            pipe._check_open()
+            if waiter.Add(pipe._dispatcher, pipe._value, IS_READABLE) != c_Result.kOk:
+                raise InvalidArgumentError(f"{pipe!r} was closed or sent")
+        wait_for(waiter, kNever, None, pipes[0])
+        for place in range(<size_t>len(pipes)):
+            state = waiter.state(place)
+            if state.satisfied & (IS_READABLE | PEER_IS_CLOSED) or not (<Handle>pipes[place])._is_open():
+                found.append(place)
+        return found
     finally:
         del waiter
         after_call()  # what came in may be for others, too

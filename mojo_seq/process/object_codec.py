@@ -195,3 +195,6 @@ def _split(payload: memoryview) -> tuple[memoryview, list[memoryview]]:
     if offset > len(payload):
         raise _core.DataLossError("the message is shorter than it says")
     return payload[start:end], buffers
+
+
+_core.set_plain_pickling(dumps)

@@ -136,8 +136,13 @@ def paths(tmp_path: Path) -> Iterator[list[Path]]:
 
 def children() -> set[int]:
     """Processes of this one, zombies included."""
-    task = Path("/proc/self/task")
-    return {int(pid) for each in task.iterdir() for pid in (each / "children").read_text().split()}
+    found = set[int]()
+    for thread in Path("/proc/self/task").iterdir():
+        try:
+            found.update(map(int, (thread / "children").read_text().split()))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended just now: another one has its children
+    return found
 
 
 @pytest.mark.timeout(max(60, KILLS * 2))

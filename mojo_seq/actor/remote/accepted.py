@@ -7,7 +7,7 @@ from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.connection import dead_error
 from mojo_seq.actor.remote.hosted_reply import HostedReply
 from mojo_seq.actor.remote.pipe_reader import PipeReader, logger
-from mojo_seq.process.object_codec import decode_payload, encode, take_payload
+from mojo_seq.process.object_codec import decode_payload, encode
 from mojo_seq.process.remote_traceback import Failure
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
@@ -38,12 +38,10 @@ class Accepted(PipeReader):
         return not self.served
 
     def on_message(self, message: Message) -> None:
-        handles = message.take_handles()
-        payload = take_payload(message)
-        size = len(payload)
-        if size < wire.SUFFIX_SIZE:
+        parts = _core.take_plain(message) or wire.take_apart(message)
+        if parts is None:
             return
-        kind, number, ask = wire.unpack_suffix(payload, size - wire.SUFFIX_SIZE)
+        kind, number, ask, payload, handles = parts
         if kind == wire.ASK or kind == wire.TELL:
             self._call(kind, number, ask, payload, handles)
         elif kind == wire.STOP or kind == wire.KILL:
@@ -162,7 +160,9 @@ class Accepted(PipeReader):
 
     def send_object(self, obj: object, kind: int, number: int, ask: int) -> None:
         """Raises what its encoding does. Nothing happens if the client is gone."""
-        encoded = encode(obj, wire.pack_suffix(kind, number, ask))
+        encoded = _core.encode_plain(obj, kind, number, ask) or encode(
+            obj, wire.pack_suffix(kind, number, ask)
+        )
         try:
             encoded.write_to(self.pipe)
         except (_core.PeerClosedError, _core.InvalidArgumentError):

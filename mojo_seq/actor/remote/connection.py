@@ -11,16 +11,17 @@ from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.chains import client_id, next_ask
 from mojo_seq.actor.remote.credits import Purse
 from mojo_seq.actor.remote.pipe_reader import PipeReader
-from mojo_seq.process.object_codec import decode_payload, encode, take_payload
+from mojo_seq.process.object_codec import decode_payload, encode
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable
     from typing import Any
 
     from mojo_seq.actor.remote.route import Route
+    from mojo_seq.actor.remote.wire import Sendable
     from mojo_seq.actor.reply import Reply
-    from mojo_seq.process.object_codec import Encoded
     from mojo_seq.system import Message, MessagePipeHandle
 
 
@@ -67,13 +68,21 @@ class Connection(PipeReader):
 
     # Sending.
 
-    def ask(self, reply: Reply[Any], ask: int, encoded: Encoded) -> bool:
+    def ask(self, reply: Reply[Any], ask: int, encoded: Sendable) -> bool:
         """Sends an ask; what becomes of it is in the reply. False: nobody is there, and neither
         message nor reply is concerned.
 
         Raises:
             MojoError: the message cannot be sent; the reply is not concerned.
         """
+        if not self.begin_ask(reply, ask, encoded):
+            return False
+        self.go_on()
+        return True
+
+    def begin_ask(self, reply: Reply[Any], ask: int, encoded: Sendable) -> bool:
+        """The same without `go_on`, which has to follow. Nobody is told anything yet, so that it
+        can be called with a lock."""
         self._pending[ask] = reply
         reply.waiter = self
         try:
@@ -84,16 +93,27 @@ class Connection(PipeReader):
         if not sent:
             if self._pending.pop(ask, None) is not None:
                 reply.waiter = None
-                self.read()  # what came last
                 return False
             encoded.discard()  # another thread noticed the end, and has failed this one, too
-        elif self.lost:
+        return True
+
+    def go_on(self) -> None:
+        """Answers are expected, unless another thread has noticed the end meanwhile."""
+        if self.lost:
             self._fail_pending()
         else:
             self.watch_soon()
-        return True
 
-    def tell(self, encoded: Encoded) -> bool:
+    def notice_end(self) -> None:
+        """A write has found nobody there. If another thread is just reading, it sees that itself:
+        it is not waited for, as it may want to write to a pipe that this one reads."""
+        if self._reading.acquire(blocking=False):
+            try:
+                self.read()
+            finally:
+                self._reading.release()
+
+    def tell(self, encoded: Sendable) -> bool:
         """Sends what has no answer. False: nobody is there, and it can be sent elsewhere.
 
         Raises:
@@ -110,7 +130,7 @@ class Connection(PipeReader):
             raise
         return True
 
-    def write(self, encoded: Encoded) -> bool:
+    def write(self, encoded: Sendable) -> bool:
         """The same; False: nobody is there, and it will not be sent."""
         if self.tell(encoded):
             return True
@@ -152,7 +172,7 @@ class Connection(PipeReader):
         ask = next_ask()
         self._located[ask] = tell
         if not self.command(wire.LOCATE, number, ask):
-            self.read()
+            self.notice_end()
         if self.lost:
             self._fail_pending()
         self.watch()
@@ -178,9 +198,9 @@ class Connection(PipeReader):
         _note_wait()
         self.lead(reply.done, timeout)
 
-    def attend(self) -> None:
+    def attend(self, loop: AbstractEventLoop | None = None) -> None:
         _note_wait()
-        super().attend()
+        super().attend(loop)
 
     def care(self, number: int) -> None:
         """There is a ref to an actor here: its end is of interest."""
@@ -221,12 +241,10 @@ class Connection(PipeReader):
     # What comes.
 
     def on_message(self, message: Message) -> None:
-        handles = message.take_handles()
-        payload = take_payload(message)
-        size = len(payload)
-        if size < wire.SUFFIX_SIZE:
+        parts = _core.take_plain(message) or wire.take_apart(message)
+        if parts is None:
             return
-        kind, number, ask = wire.unpack_suffix(payload, size - wire.SUFFIX_SIZE)
+        kind, number, ask, payload, handles = parts
         if kind == wire.ANSWER or kind == wire.FAILURE:
             self._settle(kind, ask, payload, handles)
         elif kind == wire.DOWN:

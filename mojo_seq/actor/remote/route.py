@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from mojo_seq.actor.remote.chains import _Path
     from mojo_seq.actor.remote.connection import Connection
     from mojo_seq.actor.remote.credits import Purse
+    from mojo_seq.actor.remote.wire import Sendable
     from mojo_seq.actor.reply import Reply
-    from mojo_seq.process.object_codec import Encoded
 
+    _Waiting = tuple[Sendable, int, Reply[Any] | None]
 
 _LONGEST_SLEEP = 0.05  # seconds between two looks
 
@@ -45,7 +46,7 @@ class Route:
         self._lock = threading.RLock()
         self._news = threading.Condition()  # the way has become known
         self._connection: Connection | None = None  # written under _lock
-        self._waiting: deque[tuple[Encoded, int, Reply[Any] | None]] = deque()  # _lock
+        self._waiting: deque[_Waiting] = deque()  # _lock
         self._end: StopReason | None = None  # _lock
 
     def __repr__(self) -> str:
@@ -117,7 +118,7 @@ class Route:
                     encoded.discard()
                     return
             purse.left -= 1
-        if not self._write_at_last(connection, encoded, ask, reply):
+        if not self._write(connection, encoded, ask, reply):
             self.on_unsent(method, args)
 
     def _encode(
@@ -128,15 +129,19 @@ class Route:
         args: tuple[Any, ...],
         kwargs: dict[str, Any] | None,
         path: _Path | None,
-    ) -> Encoded:
+    ) -> Sendable:
+        said = (method, args, kwargs, path)
+        plain = _core.encode_plain(said, kind, self._there, ask)
+        if plain is not None:
+            return plain
+
         def parts() -> dict[str, object]:
             return {"args": args, "kwargs": kwargs}
 
-        suffix = wire.pack_suffix(kind, self._there, ask)
-        return encode((method, args, kwargs, path), suffix, parts)
+        return encode(said, wire.pack_suffix(kind, self._there, ask), parts)
 
     def _wait_for_way(
-        self, encoded: Encoded, ask: int, reply: Reply[Any] | None
+        self, encoded: Sendable, ask: int, reply: Reply[Any] | None
     ) -> Connection | None:
         """The way is known after all; or None, and the message is taken care of."""
         with self._lock:
@@ -175,19 +180,34 @@ class Route:
         return False
 
     def _write(
-        self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
+        self,
+        connection: Connection,
+        encoded: Sendable,
+        ask: int,
+        reply: Reply[Any] | None,
     ) -> bool:
-        """False: it was a tell, and nobody is there."""
+        """False: it was a tell, and nobody is there.
+
+        The process may be gone, which nobody has noticed, and the actor elsewhere by now: then the
+        message goes there, but only once.
+        """
         if self._is_sent(connection, encoded, ask, reply):
             return True
-        end = connection.ends.get(self._there) or connection.reason or connection.end_reason()
-        encoded.discard()
-        if reply is not None:
-            reply.fail(dead_error(end, self))
+        if self._there not in connection.ends:
+            connection.notice_end()
+            self.on_lost(connection)
+            another = self._wait_for_way(encoded, ask, reply)
+            if another is None:
+                return reply is not None or self._end is None
+            connection = another
+            self._pay(connection)
+            if self._is_sent(connection, encoded, ask, reply):
+                return True
+        self._give_up(connection, encoded, reply)
         return reply is not None
 
     def _is_sent(
-        self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
+        self, connection: Connection, encoded: Sendable, ask: int, reply: Reply[Any] | None
     ) -> bool:
         """False: nothing was sent, for nobody is there."""
         if self._there in connection.ends:
@@ -196,22 +216,12 @@ class Route:
             return connection.tell(encoded)
         return connection.ask(reply, ask, encoded)
 
-    def _write_at_last(
-        self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
-    ) -> bool:
-        """The same as `_write`. The process may be gone, which nobody has noticed, and the actor
-        elsewhere by now: then it goes there."""
-        if self._there in connection.ends:
-            return self._write(connection, encoded, ask, reply)
-        if self._is_sent(connection, encoded, ask, reply):
-            return True
-        connection.read()
-        self.on_lost(connection)
-        another = self._wait_for_way(encoded, ask, reply)
-        if another is None:
-            return reply is not None or self._end is None
-        self._pay(another)
-        return self._write(another, encoded, ask, reply)
+    def _give_up(self, connection: Connection, encoded: Sendable, reply: Reply[Any] | None) -> None:
+        """Nobody is there."""
+        encoded.discard()
+        if reply is not None:
+            end = connection.ends.get(self._there) or connection.reason or connection.end_reason()
+            reply.fail(dead_error(end, self))
 
     def _pay(self, connection: Connection) -> None:
         """For a message that has waited: into debt, if need be."""
@@ -250,7 +260,7 @@ class Route:
             return False
         connection = self._connection or self._wait_for_way(encoded, ask, reply)
         if connection is not None:
-            self._write_at_last(connection, encoded, ask, reply)
+            self._write(connection, encoded, ask, reply)
         return True
 
     # Where the actor is.
@@ -258,27 +268,45 @@ class Route:
     def lead_to(self, connection: Connection) -> None:
         """The actor is there."""
         connection.add_route(self)
+        unsent: list[tuple[_Waiting, Exception | None]] = []
         with self._lock:
+            any_waited = bool(self._waiting)
             while self._waiting:
-                self._write_waiting(connection, *self._waiting.popleft())
+                message = self._waiting.popleft()
+                self._pay(connection)
+                try:
+                    if not self._begin(connection, *message):
+                        unsent.append((message, None))
+                except Exception as error:  # as a handle in it was closed meanwhile
+                    unsent.append((message, error))
             self._connection = connection
         with self._news:
             self._news.notify_all()
+        # With the lock nobody is told anything: he might send something, or just be about to tell
+        # this route of the end.
+        for (encoded, _, reply), why in unsent:
+            if why is None:
+                self._give_up(connection, encoded, reply)
+            elif reply is not None:
+                reply.fail(why)
+            else:
+                logger.error("a message for %s was dropped", self, exc_info=why)
+        if unsent:
+            connection.notice_end()
+        if any_waited:
+            connection.go_on()
         if connection.lost:
             self.on_lost(connection)
 
-    def _write_waiting(
-        self, connection: Connection, encoded: Encoded, ask: int, reply: Reply[Any] | None
-    ) -> None:
-        """One that cannot be sent, as a handle in it was closed meanwhile, keeps up no others."""
-        self._pay(connection)
-        try:
-            self._write(connection, encoded, ask, reply)
-        except Exception as error:
-            if reply is None:
-                logger.exception("a message for %s could not be sent, and was dropped", self)
-            else:
-                reply.fail(error)
+    def _begin(
+        self, connection: Connection, encoded: Sendable, ask: int, reply: Reply[Any] | None
+    ) -> bool:
+        """False: nobody is there."""
+        if self._there in connection.ends:
+            return False
+        if reply is None:
+            return connection.tell(encoded)
+        return connection.begin_ask(reply, ask, encoded)
 
     def end(self, reason: StopReason) -> None:
         """The actor has ended for good."""

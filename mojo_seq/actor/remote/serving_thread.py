@@ -13,12 +13,11 @@ from mojo_seq.actor.remote.pipe_reader import set_stand_in
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from mojo_seq.actor.actor_system import ActorSystem
     from mojo_seq.actor.remote.accepted import Accepted
+    from mojo_seq.system import MessagePipeHandle
 
-_READABLE = _core.Signals.READABLE
 _MOST_PIPES = 8  # that are waited on directly; the I/O thread does it for the others
 _TICK = 0.005
 _IDLE_TICKS = 10
@@ -42,7 +41,7 @@ class ServingThread:
         self._changed = True  # _lock: _accepted, since this thread looked
         self._closing = False  # _lock
         self._bell, self._ear = _core.create_message_pipe()
-        self._handles: list[Any] = []
+        self._pipes: list[MessagePipeHandle] = []
         self._resting = False  # _lock: it waits on the pipes
         self._turns = 0  # how often it has begun to run something
         self._seen_turns = 0  # the tick's, as the next
@@ -118,19 +117,16 @@ class ServingThread:
                 return None
         self._take_over()
         try:
-            _, _, states = _core.wait_many(self._handles)
+            found = _core.wait_for_readable(self._pipes)
         except _core.InvalidArgumentError:  # one was closed here just now
             self._changed = True
             return [each for each in self._direct if not each.pipe.is_valid]
         finally:
             self._resting = False
-        if states[0].readable:
+        if found and found[0] == 0:
             self._ear.read_batch()
-        return [
-            each
-            for each, state in zip(self._direct, states[1:], strict=True)
-            if state.readable or state.peer_closed or not each.pipe.is_valid
-        ]
+            del found[0]
+        return [self._direct[place - 1] for place in found]
 
     def _look_around(self) -> None:
         """The first pipes are waited on here, the others are watched."""
@@ -138,7 +134,7 @@ class ServingThread:
         self._direct = alive[:_MOST_PIPES]
         for each in alive[_MOST_PIPES:]:
             each.watch()
-        self._handles = [(self._ear, _READABLE), *((each.pipe, _READABLE) for each in self._direct)]
+        self._pipes = [self._ear, *(each.pipe for each in self._direct)]
 
     def _take_over(self) -> None:
         """From the I/O thread, if it had to stand in."""

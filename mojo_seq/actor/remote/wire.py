@@ -8,6 +8,18 @@ from __future__ import annotations
 
 import struct
 
+from mojo_seq import _core
+from mojo_seq.process.object_codec import take_payload
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mojo_seq.process.object_codec import Encoded
+
+    Sendable = Encoded | _core.PlainMessage
+    _Parts = tuple[int, int, int, bytes | memoryview, list[Any]]
+
 SUFFIX = struct.Struct("<Bqq")
 SUFFIX_SIZE = SUFFIX.size
 pack_suffix = SUFFIX.pack
@@ -45,3 +57,13 @@ FAILED = 80  # (error, where): it handles nothing until it is restarted or ended
 READY = 81  # to begin again
 ENDED = 82  # (reason): for good
 DEAD_LETTER = 83  # (method, args)
+
+
+def take_apart(message: _core.Message) -> _Parts | None:
+    """(kind, number, ask, payload, handles) of a message; None if it makes no sense."""
+    handles = message.take_handles()
+    payload = take_payload(message)
+    size = len(payload)
+    if size < SUFFIX_SIZE:
+        return None
+    return (*unpack_suffix(payload, size - SUFFIX_SIZE), payload, handles)
