@@ -25,10 +25,6 @@ cdef class Mailbox(_MailboxQueue):
     cdef readonly int64_t began         # monotonic ns; 0: nothing is being handled; sequence
     cdef readonly uint64_t thread       # where; sequence
     cdef readonly uint64_t handled      # messages so far; sequence
-    # Of the layer above, which says who owns them. Here, so that they are None without being set:
-    # actors are made by the hundred thousand.
-    cdef public object parent, children, supervisor, record, upward
-    cdef public object ending, failure, end_reason, observers, monitors
 
     # What subclasses do.
 

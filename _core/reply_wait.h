@@ -3,6 +3,7 @@
 
 #include "engine/event.h"
 #include "engine/notification.h"
+#include "engine/spinner.h"
 
 namespace mojo_seq {
 

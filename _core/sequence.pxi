@@ -154,6 +154,8 @@ cdef class TaskSequence:
         if handler is not None and not callable(handler):
             raise TypeError(f"exception_handler must be callable, not {type(handler).__name__}")
         self._exception_handler = handler
+        if not PyObject_GC_IsTracked(self):
+            PyObject_GC_Track(<void*>self)  # see WorkerPool.new_sequence
 
     cdef CallTask* _new_task(self, TaskMode mode, object function, object arguments,
                              object keywords, object extra) except NULL:

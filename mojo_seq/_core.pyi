@@ -29,6 +29,7 @@ from typing_extensions import Buffer, disjoint_base
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound="PoolSequence")
 _ScalarT = TypeVar("_ScalarT", bound=np.generic)
 
 _Signals: TypeAlias = Signals | int
@@ -530,6 +531,7 @@ class WorkerPool:
         start_thread: Callable[[], object],
     ) -> None: ...
     def run_worker(self, start_thread: Callable[[], object]) -> None: ...
+    def new_sequence(self, sequence_class: type[_S], owner: object) -> _S: ...
     def close(self) -> None: ...
     def wait_drained(self, timeout: float | None) -> bool: ...
     def statistics(self) -> tuple[int, int, int, int, int]: ...
@@ -746,16 +748,6 @@ class Mailbox:
     tells_tasks: bool
     loop: Any
     on_taken: Callable[[], object] | None
-    parent: Any
-    children: Any
-    supervisor: Any
-    record: Any
-    upward: Any
-    ending: Any
-    failure: Any
-    end_reason: Any
-    observers: Any
-    monitors: Any
     def __init__(self, runner: Any, capacity: int, overflow: int) -> None: ...
     @property
     def runner(self) -> Any: ...
@@ -818,6 +810,47 @@ class Mailbox:
     def wake_senders(self) -> None: ...
 
 @disjoint_base
+class ActorCell(Mailbox):
+    parent: Any
+    children: Any
+    supervisor: Any
+    record: Any
+    upward: Any
+    ending: Any
+    failure: Any
+    end_reason: Any
+    observers: Any
+    monitors: Any
+    _sources: Any
+    _call_when_idle: Any
+    _finishing: bool
+    def __init__(
+        self,
+        system: Any,
+        parent: Any,
+        number: int,
+        actor_class: type,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+        runner: Any,
+        name: str | None,
+        mailbox: Any,
+        supervisor: Any,
+        upward: Any = None,
+    ) -> None: ...
+    @property
+    def system(self) -> Any: ...
+    @property
+    def guardian(self) -> Any: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def actor_class(self) -> Any: ...
+    @property
+    def name(self) -> str | None: ...
+    def _construct(self) -> Any: ...
+
+@disjoint_base
 class ActorRefBase:
     def __new__(cls, target: Any, methods: frozenset[str], *args: Any) -> Self: ...
     @property
@@ -867,6 +900,7 @@ def current_cell() -> Any: ...
 def set_mailbox_classes(
     coroutine_type: type, reply_class: type[ReplyBase], ref_class: type[ActorRefBase]
 ) -> None: ...
+def set_base_on_start(on_start: Callable[..., object]) -> None: ...
 def set_reply_functions(
     in_trio: Callable[[ReplyBase], Awaitable[Any]], context_variable: ContextVar[Any]
 ) -> None: ...

@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "spinner.h"
+
 namespace mojo_seq {
 
 Time Now() {
@@ -49,7 +51,7 @@ mojo_seq::Wake Event::Wait(Time deadline, Spinner* spinner, bool grace) {
     }
     const mojo_seq::Wake wake = FutexWait(&state_, kSleeping, deadline);
     if (IsSet()) {
-      if (spinner) spinner->Slept(Now() - begin, waker());
+      if (spinner) spinner->Slept(begin, *this);
       return mojo_seq::Wake::kWoken;
     }
     if (wake != mojo_seq::Wake::kWoken) {

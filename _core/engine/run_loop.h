@@ -4,6 +4,7 @@
 
 #include "scoped_fd.h"
 #include "sequence.h"
+#include "spinner.h"
 
 namespace mojo_seq {
 

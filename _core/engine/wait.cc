@@ -6,6 +6,7 @@
 
 #include "notification.h"
 #include "poll_waker.h"
+#include "spinner.h"
 
 namespace mojo_seq {
 
@@ -179,7 +180,7 @@ Wake Waiter::Poll(Time deadline) {
     if (woken < 0 && error == EINTR) return Wake::kInterrupted;
     if (woken > 0) TakeIn();
     if (decided()) {
-      spinner.Slept(Now() - begin, PeerProcessor());
+      spinner.SleptFor(Now() - begin, PeerProcessor());
       return Wake::kWoken;
     }
     if (deadline != kNever && Now() >= deadline) return Wake::kTimedOut;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "notification.h"
+#include "spinner.h"
 
 namespace mojo_seq {
 

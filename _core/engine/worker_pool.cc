@@ -202,7 +202,7 @@ bool WorkerPool::AwaitReady(Worker* worker) {
     lock.unlock();
     const Time begin = Now();
     if (worker->wake_->Wait(deadline) == Wake::kWoken) {
-      worker->spinner_.Slept(Now() - begin, worker->wake_->waker());
+      worker->spinner_.Slept(begin, *worker->wake_);
     }
     lock.lock();
     if (timekeeper_ == worker) timekeeper_ = nullptr;

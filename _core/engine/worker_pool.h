@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "sequence.h"
+#include "spinner.h"
 
 namespace mojo_seq {
 

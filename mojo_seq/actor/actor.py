@@ -86,10 +86,10 @@ class Actor:
             actor_class,
             args,
             kwargs,
-            name=name,
-            on=on,
-            mailbox=mailbox,
-            supervisor=supervisor,
+            name,
+            on,
+            mailbox,
+            supervisor,
         )
 
     def watch(

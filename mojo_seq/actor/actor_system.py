@@ -134,16 +134,7 @@ class ActorSystem(Reports):
             AlreadyExistsError: there is an actor of that name.
             ShutdownError: the system, or what it was to run on, was shut down.
         """
-        return self.spawn_child(
-            None,
-            actor_class,
-            args,
-            kwargs,
-            name=name,
-            on=on,
-            mailbox=mailbox,
-            supervisor=supervisor,
-        )
+        return self.spawn_child(None, actor_class, args, kwargs, name, on, mailbox, supervisor)
 
     def spawn_child(
         self,
@@ -151,15 +142,16 @@ class ActorSystem(Reports):
         actor_class: type[B],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        *,
-        name: str | None = None,
-        on: Any = None,
-        mailbox: Mailbox | None = None,
-        supervisor: Supervisor | None = None,
-        upward: Any = None,
+        name: str | None,
+        on: Any,
+        mailbox: Mailbox | None,
+        supervisor: Supervisor | None,
     ) -> ActorRef[B]:
         """For the layers here; see `spawn` and `Actor.spawn`."""
-        _check_spawn(actor_class, name, mailbox, supervisor)
+        if not (isinstance(actor_class, type) and issubclass(actor_class, Actor)):
+            raise TypeError(f"expected a subclass of Actor, not {actor_class!r}")
+        if not (name is None and mailbox is None and supervisor is None):
+            _check_options(name, mailbox, supervisor)
         if self._closing:
             raise _core.ShutdownError(f"{self!r} was shut down")
         if parent is not None and parent.is_finishing:
@@ -167,28 +159,16 @@ class ActorSystem(Reports):
         if mailbox is None:
             mailbox = _DEFAULT_MAILBOX
         number = next(self._numbers)
+        what = (self, parent, number, actor_class, args, kwargs)
         cell: Any
-        if hasattr(on, "__actor_workers__"):
+        if on is None:
+            cell = LocalCell(*what, self._pool.new_sequence(), name, mailbox, supervisor)
+        elif hasattr(on, "__actor_workers__"):
             from mojo_seq.actor.remote.placed_cell import PlacedCell
 
-            cell = PlacedCell(
-                self, parent, number, actor_class, args, kwargs, on, name, mailbox, supervisor
-            )
+            cell = PlacedCell(*what, on, name, mailbox, supervisor)
         else:
-            runner = self._runner_for(on)
-            cell = LocalCell(
-                self,
-                parent,
-                number,
-                actor_class,
-                args,
-                kwargs,
-                runner,
-                name,
-                mailbox,
-                supervisor,
-                upward,
-            )
+            cell = LocalCell(*what, self._runner_for(on), name, mailbox, supervisor)
         self._add(cell, parent)
         ref: ActorRef[B] = cell.ref
         if self._stall_after is not None:
@@ -210,20 +190,21 @@ class ActorSystem(Reports):
         )
 
     def _add(self, cell: Any, parent: LocalCell | None) -> None:
+        name, number = cell.name, cell.number
         with self.lock:
             if self._closing:
                 raise _core.ShutdownError(f"{self!r} was shut down")
-            if cell.name is not None:
-                if cell.name in self._names:
-                    raise _core.AlreadyExistsError(f"there is an actor named {cell.name!r}")
-                self._names[cell.name] = cell
-            self._cells[cell.number] = cell
+            if name is not None:
+                if name in self._names:
+                    raise _core.AlreadyExistsError(f"there is an actor named {name!r}")
+                self._names[name] = cell
+            self._cells[number] = cell
             if parent is None:
-                self.children[cell.number] = cell
+                self.children[number] = cell
             else:
                 if parent.children is None:
                     parent.children = {}
-                parent.children[cell.number] = cell
+                parent.children[number] = cell
 
     def find(self, name: str) -> ActorRef[Any]:
         """The actor of that name. Any thread.
@@ -370,9 +351,7 @@ class ActorSystem(Reports):
         return f"<ActorSystem {self._name!r}{state}>"
 
 
-def _check_spawn(actor_class: object, name: object, mailbox: object, supervisor: object) -> None:
-    if not (isinstance(actor_class, type) and issubclass(actor_class, Actor)):
-        raise TypeError(f"expected a subclass of Actor, not {actor_class!r}")
+def _check_options(name: object, mailbox: object, supervisor: object) -> None:
     if not (name is None or isinstance(name, str)):
         raise TypeError(f"name must be a str, not {type(name).__name__}")
     if not (mailbox is None or isinstance(mailbox, Mailbox)):

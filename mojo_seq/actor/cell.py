@@ -21,36 +21,28 @@ if TYPE_CHECKING:
 
     from mojo_seq.actor.actor_system import ActorSystem
     from mojo_seq.actor.guardian import Guardian
-    from mojo_seq.actor.mailbox import Mailbox
     from mojo_seq.actor.observers import EndObserver, Upward
     from mojo_seq.actor.supervisor import RestartRecord, Supervisor
-    from mojo_seq.sequence import SequencedTaskRunner
     from mojo_seq.system import Handle, Result, Signals, SignalsState
 
 logger = logging.getLogger("mojo_seq.actor")
 
 
-class LocalCell(Observed, _core.Mailbox):
+class LocalCell(Observed, _core.ActorCell):
     """An actor's mailbox, its life, and what it owns.
 
     The fields marked "guardian" are owned by the guardian's sequence, those marked "sequence" by
     the actor's own, `observers` and `end_reason` by the system's lock.
     """
 
-    __slots__ = (
-        "_call_when_idle",  # sequence: the timer of set_idle_timeout
-        "_finishing",  # sequence: on_stop is being called, or was
-        "_sources",  # sequence: watches and timers
-        "actor_class",
-        "args",
-        "guardian",
-        "kwargs",
-        "name",
-        "number",
-        "system",
-    )
+    __slots__ = ()
 
-    # In the core, where they begin as None:
+    # All in the core; those that are not given to it begin as None.
+    system: ActorSystem
+    guardian: Guardian
+    number: int
+    actor_class: type[Actor]
+    name: str | None
     parent: LocalCell | None
     upward: Upward | None  # who decides about it in another process
     supervisor: Supervisor | None
@@ -61,35 +53,9 @@ class LocalCell(Observed, _core.Mailbox):
     observers: list[EndObserver] | None
     end_reason: StopReason | None
     monitors: list[Monitor] | None  # sequence: the ends of others that it wants to be told
-
-    def __init__(
-        self,
-        system: ActorSystem,
-        parent: LocalCell | None,
-        number: int,
-        actor_class: type[Actor],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        runner: SequencedTaskRunner,
-        name: str | None,
-        mailbox: Mailbox,
-        supervisor: Supervisor | None,
-        upward: Upward | None = None,
-    ) -> None:
-        super().__init__(runner, mailbox.capacity, mailbox.overflow_number)
-        self.system = system
-        self.guardian: Guardian = system.guardian
-        self.parent = parent
-        self.number = number
-        self.actor_class = actor_class
-        self.args = args
-        self.kwargs = kwargs
-        self.name = name
-        self.supervisor = supervisor if supervisor is not None else actor_class.supervisor
-        self.upward = upward
-        self._sources: set[ActorWatch | ActorTimer] | None = None
-        self._finishing = False
-        self._call_when_idle: ActorTimer | None = None
+    _sources: set[ActorWatch | ActorTimer] | None  # sequence
+    _call_when_idle: ActorTimer | None  # sequence: the timer of set_idle_timeout
+    _finishing: bool  # sequence: on_stop is being called, or was
 
     # Who it is.
 
@@ -223,23 +189,6 @@ class LocalCell(Observed, _core.Mailbox):
 
     # What the core asks for.
 
-    def _on_start(self) -> None:
-        self.started = True
-        self.run_guarded(self._construct)
-
-    def _construct(self) -> Any:
-        actor_class = self.actor_class
-        if actor_class.__new__ is object.__new__:
-            instance = actor_class.__new__(actor_class)
-        else:
-            instance = actor_class.__new__(actor_class, *self.args, **self.kwargs)
-        instance._cell = self
-        instance.__init__(*self.args, **self.kwargs)  # type: ignore[misc]
-        self.instance = instance
-        if actor_class.on_start is not Actor.on_start:
-            return instance.on_start()
-        return None
-
     def _new_loop(self) -> AbstractEventLoop:
         """The asyncio loop whose callbacks are tasks of the actor's sequence."""
         from mojo_seq.sequence.sequence_event_loop import event_loop_of
@@ -364,3 +313,6 @@ def _check_callable(method: Any) -> None:
 def _check_ref(ref: object) -> None:
     if not isinstance(ref, ActorRef):
         raise TypeError(f"expected an ActorRef, not {type(ref).__name__}")
+
+
+_core.set_base_on_start(Actor.on_start)

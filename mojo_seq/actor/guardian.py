@@ -28,7 +28,7 @@ class Guardian:
     ) -> None:
         self._system = system
         self._runner = runner
-        self._supervisor = supervisor
+        self.supervisor = supervisor
         self._record: RestartRecord | None = None
         self._then: dict[Any, list[Callable[[], None]]] = {}  # what waits for the end of a cell
         self.in_haste = False  # one has not ended in time: the others get little of it
@@ -74,8 +74,8 @@ class Guardian:
 
     def _record_of(self, parent: LocalCell | None) -> RestartRecord | None:
         if parent is None:
-            if self._record is None and self._supervisor is not None:
-                self._record = RestartRecord(self._supervisor)
+            if self._record is None and self.supervisor is not None:
+                self._record = RestartRecord(self.supervisor)
             return self._record
         if parent.record is None and parent.supervisor is not None:
             parent.record = RestartRecord(parent.supervisor)

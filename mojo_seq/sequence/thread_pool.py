@@ -79,7 +79,7 @@ class ThreadPool:
     def new_sequence(self) -> SequencedTaskRunner:
         """For the layers above: the same without a name, with default traits and in less time.
         Whether the pool is open turns out at the first post."""
-        return self._threads.new_sequence(None, _DEFAULT_TRAITS, self)
+        return self._threads.new_plain_sequence(self)
 
     def create_single_thread_task_runner(self, *, name: str | None = None) -> SequencedTaskRunner:
         """Makes a sequence whose tasks all run on one thread of their own.

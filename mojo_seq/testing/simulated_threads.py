@@ -57,6 +57,11 @@ class SimulatedThreads:
             parallel=parallel,
         )
 
+    def new_plain_sequence(self, owner: object) -> SimulatedTaskRunner:
+        """The same with default traits and without a name."""
+        runner: SimulatedTaskRunner = SimulatedTaskRunner(self._pool, owner=owner)
+        return runner
+
     def new_single(self, name: str | None) -> SimulatedTaskRunner:
         """Makes a sequence that is limited by no other one."""
         single = _core.SimulatedPool(self._environment, 1)

@@ -13,7 +13,7 @@ from troupe.basic import Counter, Echo
 from troupe.fixtures import Spawn, WaitEnded
 from troupe.watchful import Observer
 
-from mojo_seq import Actor, ActorSystem, Reply, Supervisor, _core
+from mojo_seq import Actor, ActorRef, ActorSystem, Reply, Supervisor, _core
 
 
 class Thing:
@@ -67,6 +67,82 @@ def test_an_old_object_is_let_go_of_after_a_restart(
         barrier(system)  # the guardian has forgotten the error, whose traceback has the object
         gc.collect()
         assert [each() is None for each in born] == [True, False]
+
+
+class Taker(Actor):
+    """Takes things and keeps none of them, but counts how often it was made of them."""
+
+    def __init__(self, thing: Thing, made: list[str], *, more: Thing | None = None) -> None:
+        assert isinstance(thing, Thing)
+        made.append("with more" if more is not None else "alone")
+
+    def work(self) -> None: ...
+
+    def fail(self) -> None:
+        raise LookupError
+
+
+class Nursery(Actor):
+    """Has such a child."""
+
+    def bear(self, thing: Thing, made: list[str]) -> ActorRef[Taker]:
+        return self.spawn(Taker, thing, made, more=thing)
+
+
+class CarefulNursery(Nursery):
+    """And restarts it."""
+
+    supervisor = Supervisor()
+
+
+def test_constructor_arguments_are_let_go_of_where_there_are_no_restarts(
+    spawn_here: Spawn,
+) -> None:
+    thing, more = Thing(), Thing()
+    seen = [weakref.ref(thing), weakref.ref(more)]
+    taker = spawn_here(Taker, thing, [], more=more)
+    nursery = spawn_here(Nursery)
+    child = nursery.bear(thing, []).result(TIMEOUT)
+    del thing, more
+    taker.work().result(TIMEOUT)
+    child.work().result(TIMEOUT)
+    nursery.stop()  # forgets the message
+    gc.collect()
+    assert [each() for each in seen] == [None, None]
+
+
+def test_they_are_kept_for_restarts(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "mojo_seq")
+    made: list[str] = []
+    with ActorSystem(1, supervisor=Supervisor()) as system:
+        takers = [
+            system.spawn(Taker, Thing(), made),
+            system.spawn(Taker, Thing(), made, more=Thing()),
+            system.spawn(CarefulNursery).bear(Thing(), made).result(TIMEOUT),
+        ]
+        for taker in takers:
+            taker.fail.tell()
+            taker.work().result(TIMEOUT)
+    assert sorted(made) == ["alone"] * 2 + ["with more"] * 4
+
+
+def test_a_system_that_is_dropped_goes_with_its_actors() -> None:
+    def make() -> weakref.ref[ActorSystem]:
+        system = ActorSystem(1)
+        born: list[weakref.ref[Keeper]] = []
+        refs = [system.spawn(Keeper, Thing(), born) for _ in range(3)]
+        refs.append(system.spawn(Keeper, refs, born))
+        for each in refs:
+            each.work().result(TIMEOUT)
+        refs[0]._target.runner.exception_handler = refs.append
+        barrier(system)
+        refs[0]._target.runner.submit(int).result(TIMEOUT)  # its last turn is over
+        return weakref.ref(system)
+
+    with pytest.warns(ResourceWarning, match="dropped without shutdown"):
+        system = make()
+        gc.collect()
+        assert system() is None
 
 
 def barrier(system: ActorSystem) -> None:

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "check.h"
+#include "spinner.h"
 #include "threads.h"
 
 namespace mojo_seq::testing::event_test {
@@ -67,6 +68,23 @@ TEST(only_a_sleeper_costs_a_system_call) {
     had_to_wake = event.Set();
     CHECK(!event.Set());  // only the first
     event.Wake();
+  }
+}
+
+TEST(who_was_woken_is_told_when_and_from_where) {
+  bool had_to_wake = false;
+  while (!had_to_wake) {
+    Event event;
+    Blocker sleeper([&] { CHECK_EQ(event.Wait(kNever), Wake::kWoken); });
+    sleeper.WaitUntilAsleep();
+    CHECK_EQ(event.woken_at(), 0);
+    const Time before = Now();
+    had_to_wake = event.Set();
+    const Time after = Now();
+    event.Wake();
+    sleeper.Join();
+    CHECK_EQ(event.waker() >= 0, had_to_wake);
+    if (had_to_wake) CHECK(before <= event.woken_at() && event.woken_at() <= after);
   }
 }
 
@@ -148,27 +166,6 @@ TEST(reset_before_looking_sees_what_was_done_before_the_set) {
     if (seen < kItems) CHECK_EQ(event.Wait(kNever), Wake::kWoken);
   }
   producer.join();
-}
-
-TEST(a_spinner_gives_up_for_a_while_after_spinning_in_vain) {
-  Spinner spinner;
-  size_t calls = 0;
-  const auto never = [&] {
-    ++calls;
-    return false;
-  };
-  CHECK(!spinner.Spin(never));
-  CHECK(calls > 0);
-  calls = 0;
-  CHECK(!spinner.Spin(never));  // skipped once
-  CHECK_EQ(calls, 0u);
-  CHECK(!spinner.Spin(never));
-  CHECK(calls > 0);
-  calls = 0;
-  for (int i = 0; i < 3; ++i) CHECK(!spinner.Spin(never));  // then three times
-  CHECK_EQ(calls, 0u);
-  CHECK(spinner.Spin([] { return true; }));
-  CHECK(spinner.Spin([] { return true; }));  // success: no penalty
 }
 
 TEST(a_futex_whose_word_has_changed_does_not_sleep) {

@@ -47,6 +47,22 @@ def test_tasks_of_a_loop_that_only_they_refer_to() -> None:
     assert is_collected(make)
 
 
+def test_a_handler_of_a_sequence_that_the_collector_did_not_look_at() -> None:
+    # sequence -> handler -> node -> sequence
+    with ThreadPool(1) as pool:
+
+        def make() -> Node:
+            node, runner = Node(), pool.new_sequence()
+            assert not gc.is_tracked(runner)  # it refers to its pool and nothing else
+            runner.exception_handler = None
+            runner.exception_handler = node.run
+            node.refers_to = [runner]
+            runner.submit(int).result(TIMEOUT)
+            return node
+
+        assert is_collected(make)
+
+
 def test_a_delayed_task_that_knows_its_handle() -> None:
     # task handle -> task -> node -> task handle
     def make() -> Node:
