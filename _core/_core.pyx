@@ -43,6 +43,7 @@ from reply_wait cimport *
 from segment cimport *
 from sequence cimport *
 from shared_buffer cimport *
+from shared_segment cimport *
 from simulation cimport *
 from system_thread cimport *
 from wait cimport *
@@ -61,6 +62,7 @@ include "data_pipe.pxi"
 include "data_pipe_window.pxi"
 include "shared_buffer.pxi"
 include "shared_words.pxi"
+include "shared_segment.pxi"
 include "platform_handle.pxi"
 include "watcher.pxi"
 include "wait.pxi"

@@ -91,6 +91,7 @@ cdef extern from "engine/dispatcher.h" namespace "mojo_seq" nogil:
         kSharedBuffer
         kPlatformHandle
         kWatcher
+        kSharedSegment
     cdef cppclass Dispatcher(RefCounted):
         HandleType type()
         HandleValue value()

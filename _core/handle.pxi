@@ -27,9 +27,12 @@ cdef class Handle:
             self._dispatcher = NULL
 
     def __del__(self):
+        cdef HandleType kind
         if self._dispatcher is NULL or self._dispatcher.value() != self._value:
             return
-        if not self._owned_by_message and self._dispatcher.type() != HandleType.kWatcher:
+        kind = self._dispatcher.type()
+        if (not self._owned_by_message and kind != HandleType.kWatcher
+                and kind != HandleType.kSharedSegment):
             if PyErr_ResourceWarning(self, 1, b"unclosed %R", <PyObject*>self) < 0:
                 PyErr_WriteUnraisable(<PyObject*>self)
         self._dispatcher.Close(self._value)
@@ -71,11 +74,13 @@ cdef class Handle:
         Raises:
             BufferError: views of an open two-phase window are alive; nothing was changed.
         """
+        cdef HandleType kind
         if self._dispatcher is NULL:
             return
         cdef c_Result result = c_Result.kOk
-        if self._dispatcher.type() == HandleType.kPlatformHandle:
-            with nogil:  # closing a descriptor can block
+        kind = self._dispatcher.type()
+        if kind == HandleType.kPlatformHandle or kind == HandleType.kSharedSegment:
+            with nogil:  # closing a descriptor can block, and unmapping takes its time
                 result = self._dispatcher.Close(self._value)
         else:
             result = self._dispatcher.Close(self._value)
@@ -141,6 +146,8 @@ cdef object adopt_dispatcher(Dispatcher* dispatcher):
         return wrap_handle(DataPipeConsumerHandle, dispatcher)
     if kind == HandleType.kSharedBuffer:
         return wrap_handle(SharedBufferHandle, dispatcher)
+    if kind == HandleType.kSharedSegment:
+        return wrap_handle(SharedSegmentHandle, dispatcher)
     return wrap_handle(PlatformHandle, dispatcher)
 
 

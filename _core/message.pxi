@@ -50,16 +50,16 @@ cdef class Message:
         self._build(message, listed)
 
     @staticmethod
-    def allocate(nbytes, handles=(), *, zeroed=True):
+    def allocate(nbytes, handles=(), *, zeroed=True, receiver=None):
         """A serialized message of `nbytes` bytes, to be filled in place. Raises as Message().
 
         A large one is in shared memory from the start, so that nothing is copied when it leaves the
         process. Without `zeroed` the bytes may be those of an earlier message of this process.
+        With `receiver`, the pipe end that it will be written to, it can surely go there as it is.
         """
         cdef size_t size = to_allocation(nbytes, "nbytes")
         listed = to_handles(handles)
-        cdef c_Message* made = allocate_message(
-            size, zeroed, kAnyPipe if size >= kSegmentThreshold else 0)
+        cdef c_Message* made = allocate_large(size, zeroed, receiver)
         cdef Message message = Message.__new__(Message)
         message._writable = True
         message._build(made, listed)

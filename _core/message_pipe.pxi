@@ -136,8 +136,10 @@ cdef class MessagePipeHandle(Handle):
             fail(result, "no descriptors or memory for what leaves the process")
         fail_peer(result, f"the peer of {self!r} is closed")
 
-    def write_message(self, message):
+    def write_message(self, message, handles=()):
         """Writes a message and uses it up; on failure it stays with the caller, as it was.
+
+        More handles may be sent with it: they end, or stay with the caller as well.
 
         Raises:
             As `write`, and
@@ -157,13 +159,14 @@ cdef class MessagePipeHandle(Handle):
             raise NotFoundError("the message's object was taken")
         source._check_unexported()
         sent = source._message
-        handles = list(source._handles) if source._in_place else []
+        listed = list(source._handles) if source._in_place else []
+        listed += to_handles(handles)
         if source._lazy is not None:
             # The engine's own reference, before anybody else can see the message.
             Py_INCREF(source._lazy)
             sent.release = release_lazy
         try:
-            self._write(sent, handles)
+            self._write(sent, listed)
         except BaseException:
             if source._lazy is not None:
                 sent.release = NULL

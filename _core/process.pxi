@@ -103,4 +103,9 @@ def after_fork_in_child():
 
 
 atexit.register(finish_io)
-os.register_at_fork(after_in_child=after_fork_in_child)
+def before_fork():
+    """What is looked at here may be looked at there, too, however long."""
+    BeforeForkSegments()
+
+
+os.register_at_fork(before=before_fork, after_in_child=after_fork_in_child)

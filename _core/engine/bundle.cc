@@ -10,6 +10,7 @@
 #include "platform_handle.h"
 #include "segment.h"
 #include "shared_buffer.h"
+#include "shared_segment.h"
 
 namespace mojo_seq {
 
@@ -53,6 +54,7 @@ Ref<Dispatcher> Unpack(HandleType type, BundleReader* reader) {
     case HandleType::kDataPipeConsumer: return UnpackDataPipeEnd(type, reader);
     case HandleType::kSharedBuffer: return SharedBuffer::Unpack(reader);
     case HandleType::kPlatformHandle: return PlatformHandle::Unpack(reader);
+    case HandleType::kSharedSegment: return SharedSegment::Unpack(reader);
     case HandleType::kWatcher: break;
   }
   return nullptr;
@@ -71,8 +73,8 @@ void BundleWriter::WriteMessage(Message* message) {
   message->dispatchers.clear();
 }
 
-std::vector<OutFrame> BundleWriter::Write(Message* message) {
-  BundleWriter writer;
+std::vector<OutFrame> BundleWriter::Write(Message* message, uint64_t pipe) {
+  BundleWriter writer(pipe);
   if (!message->dispatchers.empty()) writer.WriteMessage(message);
   while (Message* next = writer.messages_.Pop()) {
     const uint32_t self = static_cast<uint32_t>(getpid());
@@ -97,7 +99,7 @@ std::vector<OutFrame> BundleWriter::ToFrames(const Message& message) {
     }
   }
   if (Segment* segment = Segment::Of(message)) {
-    descriptors.push_back(segment->Lend());
+    descriptors.push_back(segment->Lend(pipe_));
     header.flags |= kPayloadInMemory;
   }
   for (Ref<SharedFd>& fd : descriptors_) descriptors.push_back(std::move(fd));
@@ -183,7 +185,7 @@ bool BundleReader::ReadMeta(InFrame* frame) {
   return static_cast<bool>(meta_);
 }
 
-Message* BundleReader::Read(InFrame&& frame) {
+Message* BundleReader::Read(InFrame&& frame, uint64_t pipe) {
   auto* const message = new Message;
   message->sender = frame.header.sender;
   message->payload = std::move(frame.payload);
@@ -191,12 +193,12 @@ Message* BundleReader::Read(InFrame&& frame) {
   if (frame.header.flags == 0 && frame.header.meta_bytes == 0 && frame.descriptors.empty()) {
     return message;
   }
-  BundleReader reader;
+  BundleReader reader(pipe);
   bool good = reader.ReadMeta(&frame);
   if (good && (frame.header.flags & kPayloadInMemory)) {
     ScopedFd memory;
     good = reader.Descriptor(&memory) &&
-           Segment::Receive(std::move(memory), message->size, &message->payload);
+           Segment::Receive(std::move(memory), message->size, pipe, &message->payload);
   }
   if (good && frame.header.meta_bytes > 0) good = reader.ReadAll(message);
   good = good && reader.left() == 0 && reader.next_descriptor_ == reader.descriptors_.size();

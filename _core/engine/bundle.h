@@ -20,6 +20,9 @@ namespace mojo_seq {
 
 class BundleWriter {
  public:
+  // The number of the pipe that it goes over, 0 if that is not known.
+  uint64_t pipe() const { return pipe_; }
+
   template <typename T>
   void Number(T value) {
     static_assert(std::is_integral_v<T>);
@@ -35,12 +38,14 @@ class BundleWriter {
 
   // The frames of `message` and of all that leaves with it; empties it of its dispatchers.
   // The payload stays shared.
-  static std::vector<OutFrame> Write(Message* message);
+  static std::vector<OutFrame> Write(Message* message, uint64_t pipe = 0);
 
  private:
+  explicit BundleWriter(uint64_t pipe) : pipe_(pipe) {}
   void WriteMessage(Message* message);
   std::vector<OutFrame> ToFrames(const Message& message);
 
+  const uint64_t pipe_;
   std::vector<uint8_t> meta_;
   std::vector<Ref<SharedFd>> descriptors_;
   MessageList messages_;
@@ -48,6 +53,9 @@ class BundleWriter {
 
 class BundleReader {
  public:
+  // The number of the pipe that it came on, 0 if that is not known.
+  uint64_t pipe() const { return pipe_; }
+
   template <typename T>
   bool Number(T* value) {
     static_assert(std::is_integral_v<T>);
@@ -69,7 +77,7 @@ class BundleReader {
   void Arriving(Ref<Dispatcher> dispatcher) { arriving_.push_back(std::move(dispatcher)); }
 
   // Null: the frame is not what it should be. Its descriptors are closed.
-  static Message* Read(InFrame&& frame);
+  static Message* Read(InFrame&& frame, uint64_t pipe = 0);
 
  private:
   struct Awaited {
@@ -78,11 +86,13 @@ class BundleReader {
     MessageList* target;
   };
 
+  explicit BundleReader(uint64_t pipe) : pipe_(pipe) {}
   size_t left() const { return meta_ ? meta_->capacity() - position_ : 0; }
   bool ReadMeta(InFrame* frame);
   bool ReadMessage(Message* message, bool first);
   bool ReadAll(Message* message);
 
+  const uint64_t pipe_;
   Ref<Payload> meta_;
   size_t position_ = 0;
   std::vector<ScopedFd> descriptors_;

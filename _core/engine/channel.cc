@@ -9,6 +9,7 @@
 
 #include "io_thread.h"
 #include "notification.h"
+#include "segment_pool.h"
 #include "socket.h"
 
 namespace mojo_seq {
@@ -45,7 +46,9 @@ Channel::Channel(ScopedFd fd, uint64_t cookie, uint64_t peer_cookie)
   PlainSocket(fd_->fd.get());
 }
 
-Channel::~Channel() = default;
+Channel::~Channel() {
+  if (cookie_ != 0) SegmentPool::Get().OnPipeGone(cookie_);
+}
 
 Channel::Guard::Guard(std::mutex& mutex) : mutex_(mutex) {
   if (!mutex.try_lock()) lock_contended(&mutex);

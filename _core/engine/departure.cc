@@ -90,7 +90,7 @@ Result Departure::Plan(std::vector<Message*> roots) {
   return Result::kOk;
 }
 
-std::vector<OutFrame> Departure::Leave() {
+std::vector<OutFrame> Departure::Leave(uint64_t pipe) {
   marked_.clear();  // none of them comes back
   data_pipe_ends_.clear();
   // Nobody reads these queues, and whoever writes to them only appends.
@@ -110,7 +110,9 @@ std::vector<OutFrame> Departure::Leave() {
   for (size_t i = 1; i < groups_.size(); ++i) {
     if (Leaves(groups_[i].staying.get())) continue;
     while (Message* message = unread[i].Pop()) {
-      for (OutFrame& frame : BundleWriter::Write(message)) channels[i]->Queue(std::move(frame));
+      for (OutFrame& frame : BundleWriter::Write(message, channels[i]->cookie())) {
+        channels[i]->Queue(std::move(frame));
+      }
       Message::Destroy(message);
     }
     channels[i]->Flush();
@@ -119,7 +121,7 @@ std::vector<OutFrame> Departure::Leave() {
   }
   std::vector<OutFrame> result;
   for (Message* root : roots_) {
-    for (OutFrame& frame : BundleWriter::Write(root)) result.push_back(std::move(frame));
+    for (OutFrame& frame : BundleWriter::Write(root, pipe)) result.push_back(std::move(frame));
   }
   return result;
 }

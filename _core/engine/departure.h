@@ -34,8 +34,8 @@ class Departure {
   Result Plan(std::vector<Message*> roots);
   const std::vector<void*>& unserialized() const { return unserialized_; }
 
-  // After a good plan: the frames to be sent for the roots, which have no dispatchers afterwards.
-  std::vector<OutFrame> Leave();
+  // After a good plan: the frames to be sent for the roots, over the pipe with that number, which have no dispatchers afterwards.
+  std::vector<OutFrame> Leave(uint64_t pipe);
 
  private:
   // Messages that go to one place: to `staying`, whose peer `leaving` is, or to where the roots go.

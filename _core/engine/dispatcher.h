@@ -30,6 +30,7 @@ enum class HandleType : uint8_t {
   kSharedBuffer,
   kPlatformHandle,
   kWatcher,
+  kSharedSegment,
 };
 
 // Strictly increasing, never 0, never reused.

@@ -171,7 +171,7 @@ Result MessagePipeEndpoint::FuseRemote(MessagePipeEndpoint* a, HandleValue a_val
       }
     }
     if (result == Result::kOk) {
-      to_a = departure_to_a.Leave();
+      to_a = departure_to_a.Leave(0);
       // What came since the plan was made carries nothing.
       size_t index = 0;
       for (Message* each = b_unread.head(); each; each = each->next) {
@@ -179,7 +179,7 @@ Result MessagePipeEndpoint::FuseRemote(MessagePipeEndpoint* a, HandleValue a_val
         for (OutFrame& frame : BundleWriter::Write(each)) to_a.push_back(std::move(frame));
       }
       if (b_channel) {
-        to_b = departure_to_b.Leave();
+        to_b = departure_to_b.Leave(0);
       } else {
         a_channel->Send(std::move(to_a));
       }

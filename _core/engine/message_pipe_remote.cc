@@ -116,7 +116,7 @@ Result MessagePipeEndpoint::SendPlain(HandleValue value, Message* message) {
       if (result == Result::kUnavailable) continue;
       if (result != Result::kOk) return result;
       waited = remote->unsent() > 0;
-      result = Segment::Of(*message) ? remote->Send(BundleWriter::Write(message))
+      result = Segment::Of(*message) ? remote->Send(BundleWriter::Write(message, remote->cookie()))
                                      : remote->Send(*message);
     }
     OnSent(remote.get(), result, waited);
@@ -172,7 +172,7 @@ Result MessagePipeEndpoint::SendWithHandles(HandleValue value, Message* message,
       Channel::Guard guard(remote->send_mutex());
       result = CheckSend(value, remote.get());
       // If the other end goes away just now, what was sent is lost like what it had not yet read.
-      if (result == Result::kOk) remote->Send(departure.Leave());
+      if (result == Result::kOk) remote->Send(departure.Leave(remote->cookie()));
     }
   }
   if (result != Result::kOk) {
@@ -205,7 +205,7 @@ Result MessagePipeEndpoint::Pull(Channel* channel) {
   uint32_t sender = 0;
   for (InFrame& frame : frames) {
     sender = frame.header.sender;
-    Message* const message = BundleReader::Read(std::move(frame));
+    Message* const message = BundleReader::Read(std::move(frame), channel->cookie());
     if (!message) {
       bad = true;
       break;

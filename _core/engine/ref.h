@@ -17,6 +17,14 @@ class RefCounted {
   void Release() const {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
+  // For those who keep a plain pointer that the destructor takes from them: false if it is about to.
+  bool TryAddRef() const {
+    uint32_t refs = refs_.load(std::memory_order_relaxed);
+    while (refs != 0) {
+      if (refs_.compare_exchange_weak(refs, refs + 1, std::memory_order_acq_rel)) return true;
+    }
+    return false;
+  }
   // True only if the caller owns the single reference; nobody else can then make another.
   bool HasOneRef() const { return refs_.load(std::memory_order_acquire) == 1; }
 

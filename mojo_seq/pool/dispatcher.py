@@ -77,8 +77,10 @@ class Dispatcher:
             ShutdownError, BrokenPoolError: none are taken.
             MojoError: its message cannot be written, or the first worker not be started.
         """
+        self.check_open()
         with self.lock:
-            self.check_open()
+            if self.closing or self.broken is not None:
+                self.check_open()  # which was meanwhile
             if self._thread is None:
                 self._thread = AnswerThread(self)
                 self.fleet.call_at_exit(self.abort)

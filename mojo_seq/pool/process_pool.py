@@ -128,7 +128,6 @@ class ProcessPool(TaskStarter):
             on_item: called with what the task sends before its result, on the pool's thread.
         """
         dispatcher = self._dispatcher
-        dispatcher.check_open()
         deadline = None if scope is None else scope.deadline
         suffix = TASK.pack(NEVER if deadline is None else deadline, 0 if timeout is None else TIMED)
         encoded = encode_call(fn, args, kwargs, suffix)

@@ -16,6 +16,45 @@ if TYPE_CHECKING:
 
 # Below this many bytes a buffer is cheaper in the pickle than beside it.
 SMALLEST_BUFFER = 2048
+# From here on memory that nobody writes to is sent on as it is; a small part would keep the whole.
+_WORTH_SENDING_ON = 65536
+
+
+class OutOfBand:
+    """A buffer beside a pickle.
+
+    Args:
+        raw: its bytes.
+        segment: the shared memory that they are sent in, as they are; None: they are copied.
+        offset: where they begin there.
+        writable: by whoever receives it, whatever holds for the rest of the message.
+    """
+
+    __slots__ = ("offset", "raw", "segment", "writable")
+
+    def __init__(
+        self, raw: memoryview, segment: _core.Segment | None, offset: int, writable: bool
+    ) -> None:
+        self.raw = raw
+        self.segment = segment
+        self.offset = offset
+        self.writable = writable
+
+
+class _Given:
+    """A PickleBuffer that is given away."""
+
+    __slots__ = ("buffer", "moves")
+
+    def __init__(self, buffer: Any, moves: bool) -> None:
+        self.buffer = buffer  # kept, so that its number is nobody else's
+        self.moves = moves
+
+
+def _goes_as_it_is(segment: _core.Segment, raw: memoryview) -> bool:
+    if segment.is_shared:
+        return True
+    return segment.is_frozen and raw.readonly and raw.nbytes >= _WORTH_SENDING_ON
 
 
 class Encoder:
@@ -23,16 +62,29 @@ class Encoder:
 
     Args:
         trial: nothing is to be sent: it is only tried what can be encoded.
+        read_only: who receives it can only read what is copied.
     """
 
-    __slots__ = ("_once", "buffers", "handles", "made", "trial")
+    __slots__ = (
+        "_given",
+        "_once",
+        "_withdrawn",
+        "buffers",
+        "handles",
+        "made",
+        "read_only",
+        "trial",
+    )
 
-    def __init__(self, trial: bool = False) -> None:
+    def __init__(self, trial: bool = False, read_only: bool = False) -> None:
         self.handles: list[_core.Handle] = []
         self.made: list[_core.Handle] = []  # those of them that nobody else knows
-        self.buffers: list[memoryview] = []
+        self.buffers: list[OutOfBand] = []
         self.trial = trial
+        self.read_only = read_only
         self._once: dict[Hashable, int] | None = None
+        self._given: dict[int, _Given] | None = None
+        self._withdrawn: list[Callable[[], object]] = []
 
     def add_handle(self, handle: _core.Handle) -> int:
         """Sends a handle beside the pickle.
@@ -64,15 +116,42 @@ class Encoder:
     def take_buffer(self, buffer: Any) -> bool:
         """For pickle: True if the buffer (a PickleBuffer) is to be in the pickle."""
         raw: memoryview = buffer.raw()
-        if raw.nbytes < SMALLEST_BUFFER:
+        nbytes = raw.nbytes
+        given = self._given.get(id(buffer)) if self._given is not None else None
+        found = _core.find_segment(raw) if nbytes else None
+        if found is not None:
+            segment, offset = found
+            if _goes_as_it_is(segment, raw) if given is None else given.moves:
+                writable = segment.is_shared or given is not None
+                self.buffers.append(OutOfBand(raw, segment, offset, writable))
+                return False
+        # Beside the pickle it can be made read-only, whatever its size.
+        if nbytes < SMALLEST_BUFFER and not self.read_only and given is None:
             return True
-        self.buffers.append(raw)
+        self.buffers.append(OutOfBand(raw, None, 0, given is not None))
         return False
+
+    def give(self, buffer: Any, take_back: Callable[[], object] | None = None) -> None:
+        """A PickleBuffer that is just being pickled belongs to whoever receives it.
+
+        It is copied, unless there is `take_back`, which is called if it is not sent after all.
+        """
+        if self._given is None:
+            self._given = {}
+        self._given[id(buffer)] = _Given(buffer, take_back is not None)
+        if take_back is not None:
+            self._withdrawn.append(take_back)
+
+    def sent(self) -> None:
+        """There is nothing to be taken back any more."""
+        self._withdrawn.clear()
 
     def discard(self) -> None:
         """It will not be sent."""
         for each in self.made:
             each.close()
+        while self._withdrawn:
+            self._withdrawn.pop()()
 
     def __del__(self) -> None:
         self.discard()  # what was not sent and is forgotten; what was sent is closed already
@@ -91,6 +170,13 @@ class Decoder:
         """A handle, for the object that is being made of it."""
         self._taken.add(place)
         return self._handles[place]
+
+    def segment(self, place: int) -> _core.Segment:
+        """The memory of arrays that came in the handle with that number."""
+        handle = self._handles[place] if place < len(self._handles) else None
+        if not isinstance(handle, _core.SharedSegmentHandle):
+            raise _core.DataLossError("the message is no encoded object")
+        return handle.segment()
 
     def close_rest(self, failed: bool) -> None:
         """Nothing more will be taken; if decoding failed, nobody has what was."""

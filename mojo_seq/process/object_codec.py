@@ -1,46 +1,50 @@
 """Objects in messages: pickled, with their large buffers in the same payload and their handles
 beside it.
 
-A payload is a pickle, or, if there are buffers, a header, the pickle, and the buffers, each at a
-multiple of 64 bytes: they are copied once, into the message, and are used there by the receiver.
-Whatever the sender likes may follow as a suffix, to be read before (or instead of) the object.
+A payload is a pickle, or, if there are buffers, what `buffer_layout` says. Whatever the sender
+likes may follow as a suffix, to be read before (or instead of) the object.
 """
 
 from __future__ import annotations
 
-import struct
 from pickle import dumps, loads
 
 from mojo_seq import _core
 from mojo_seq.process import main_module
-from mojo_seq.process.encoding import Decoder, Encoder, here
+from mojo_seq.process.buffer_layout import WITH_BUFFERS, Layout, split
+from mojo_seq.process.encoding import Decoder, Encoder, OutOfBand, here
 from mojo_seq.process.pickling_errors import check_main, explain
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pickle import Pickler
     from typing import Any
 
 PROTOCOL = 5
-_ALIGNMENT = 64
-_HEADER = struct.Struct("<BxxxIQ")  # the mark, how many buffers there are, the pickle's size
-_SIZE = struct.Struct("<Q")  # one for each buffer
-_WITH_BUFFERS = 0x01  # the first byte; that of a pickle is 0x80
 # Smaller payloads are copied, so that their arrays do not keep the message, and can be written to.
 _LARGE = 65536
+# Larger ones are split: their large buffers go in memory of their own, for a message has a limit.
+_HUGE = 128 << 20
+_LARGE_BUFFER = 1 << 20
 
 
 class Encoded:
-    """An encoded object, which can be written to one pipe. Its buffers are still the object's: it
-    has to be written, or frozen, before anybody changes them. Any thread, one at a time."""
+    """An encoded object, which can be written to one pipe, or with `keep` to several. Its buffers
+    are still the object's: it has to be written, or frozen, before anybody changes them. Any
+    thread, one at a time."""
 
-    __slots__ = ("_encoder", "_payload", "_pickled", "_suffix")
+    __slots__ = ("_encoder", "_kept", "_message", "_pickled", "_segments", "_suffix", "keep")
 
     def __init__(self, pickled: bytes, suffix: bytes, encoder: Encoder) -> None:
         self._pickled = pickled
         self._suffix = suffix
         self._encoder = encoder
-        self._payload: bytes | bytearray | _core.Message | None = None
+        self._message: _core.Message | None = None  # laid out, not yet written
+        self._kept: tuple[_core.Segment | bytes, int] | None = None  # what was laid out
+        self._segments: list[_core.Segment] = []  # that it refers to, once it is laid out
+        # It may be written again, as it was the first time. Not if there are handles in it.
+        self.keep = False
 
     @property
     def handles(self) -> list[_core.Handle]:
@@ -48,65 +52,115 @@ class Encoded:
         return self._encoder.handles
 
     def write_to(self, pipe: _core.MessagePipeHandle) -> None:
-        """Raises what `MessagePipeHandle.write` does; then it can be written again."""
+        """Raises what `MessagePipeHandle.write` does, and ResourceExhaustedError if it exceeds the
+        memory budget; then it can be written again."""
         encoder = self._encoder
-        if not encoder.buffers and self._payload is None:
-            pipe.write(self._pickled + self._suffix, encoder.handles or ())
-            return
-        payload = self.freeze()
-        if isinstance(payload, _core.Message):
-            pipe.write_message(payload)
+        if not encoder.buffers and self._message is None and self._kept is None:
+            if len(self._pickled) < _LARGE:
+                pipe.write(self._pickled + self._suffix, encoder.handles or ())
+                return
+            message = self._plain_message(pipe)
         else:
-            pipe.write(payload, encoder.handles)
+            message = self._next_message(pipe)
+        handles = [each.to_handle() for each in self._segments]
+        try:
+            pipe.write_message(message, [*encoder.handles, *handles])
+        except BaseException:
+            for each in handles:
+                each.close()
+            raise
+        self._message = None
+        encoder.sent()
+        if not self.keep:
+            self._segments = []
 
-    def freeze(self) -> bytes | bytearray | _core.Message:
+    def freeze(self) -> bytes | _core.Message:
         """Copies the buffers. What happens to the object is of no importance from now on."""
-        if self._payload is None:
-            plain = self._pickled + self._suffix
-            self._payload = self._lay_out() if self._encoder.buffers else plain
-            self._encoder.buffers = []
-        return self._payload
+        if self._message is None:
+            if not self._encoder.buffers:
+                return self._pickled + self._suffix
+            self._message = self._lay_out(None)
+        return self._message
 
     def discard(self) -> None:
-        """It will not be written; handles in the object stay where they are."""
+        """It will not be written (again); handles in the object stay where they are."""
         self._encoder.discard()
+        self._kept = None
+        self._message = None
+        self._segments = []
 
     def abandon(self) -> None:
         """It will not be written, and nobody else has the handles in the object."""
         for each in self.handles:
             each.close()
+        self.discard()
 
-    def _lay_out(self) -> bytearray | _core.Message:
-        sizes = [each.nbytes for each in self._encoder.buffers]
-        start = _HEADER.size + _SIZE.size * len(sizes)
-        end = start + len(self._pickled)
-        total = end
-        for size in sizes:
-            total = _aligned(total) + size
-        total += len(self._suffix)
-        # A message that could not be written would not give its handles back.
-        made = bytearray(total) if self.handles else _core.Message.allocate(total, zeroed=False)
-        with memoryview(made) if isinstance(made, bytearray) else made.payload as target:
-            _HEADER.pack_into(target, 0, _WITH_BUFFERS, len(sizes), len(self._pickled))
-            for number, size in enumerate(sizes):
-                _SIZE.pack_into(target, _HEADER.size + _SIZE.size * number, size)
-            target[start:end] = self._pickled
-            for each in self._encoder.buffers:
-                end = _aligned(end)
-                target[end : end + each.nbytes] = each
-                end += each.nbytes
-            target[end:] = self._suffix
-        return made
+    def _plain_message(self, pipe: _core.MessagePipeHandle) -> _core.Message:
+        size = len(self._pickled)
+        message = _core.Message.allocate(size + len(self._suffix), zeroed=False, receiver=pipe)
+        with message.payload as target:
+            target[:size] = self._pickled
+            target[size:] = self._suffix
+        return message
 
+    def _next_message(self, pipe: _core.MessagePipeHandle) -> _core.Message:
+        if self._message is not None:
+            return self._message
+        if self._kept is None:
+            self._message = self._lay_out(pipe)
+            return self._message
+        source, size = self._kept
+        message = _core.Message.allocate(size, zeroed=False, receiver=pipe)
+        with message.payload as target:
+            target[:] = memoryview(source)[:size]
+        return message
 
-def _aligned(offset: int) -> int:
-    return (offset + _ALIGNMENT - 1) & -_ALIGNMENT
+    def _lay_out(self, receiver: _core.MessagePipeHandle | None) -> _core.Message:
+        encoder = self._encoder
+        layout = Layout(self._pickled, self._suffix, encoder.buffers, encoder.read_only)
+        if layout.nbytes > _HUGE:
+            self._move_out(receiver)
+            layout = Layout(self._pickled, self._suffix, encoder.buffers, encoder.read_only)
+        places: dict[int, int] = {}
+
+        def place_of(segment: _core.Segment) -> int:
+            place = places.get(segment.key)
+            if place is None:
+                place = places[segment.key] = len(encoder.handles) + len(self._segments)
+                self._segments.append(segment)
+            return place
+
+        message = _core.Message.allocate(layout.nbytes, zeroed=False, receiver=receiver)
+        with message.payload as target:
+            layout.fill(target, place_of)
+            found = _core.find_segment(target) if self.keep else None
+        if self.keep:
+            source = bytes(message) if found is None else found[0]
+            self._kept = source, layout.nbytes
+        encoder.buffers = []
+        return message
+
+    def _move_out(self, receiver: _core.MessagePipeHandle | None) -> None:
+        parts = self._encoder.buffers
+        for number, part in enumerate(parts):
+            if part.segment is not None or part.raw.nbytes < _LARGE_BUFFER:
+                continue
+            nbytes = part.raw.nbytes
+            segment = _core.allocate_segment(nbytes, zeroed=False, shared=False, receiver=receiver)
+            memoryview(segment)[:nbytes] = part.raw
+            writable = part.writable or not self._encoder.read_only
+            if not writable:
+                segment.freeze()
+            parts[number] = OutOfBand(memoryview(segment)[:nbytes], segment, 0, writable)
 
 
 def encode(
     obj: object,
     suffix: bytes = b"",
     parts: Callable[[], dict[str, object]] | None = None,
+    *,
+    pickler: type[Pickler] | None = None,
+    read_only: bool = False,
 ) -> Encoded:
     """Pickles; nothing happens yet to the handles in the object.
 
@@ -114,15 +168,22 @@ def encode(
         obj: anything that can be pickled, with handles at any depth.
         suffix: goes to the end of the payload.
         parts: what an error speaks of: names, and what they stand for.
+        pickler: what pickles, if it is not pickle's own.
+        read_only: who receives it cannot write to its arrays, unless they are shared or given away.
 
     Raises:
         Whatever the pickling raises, with a note that gives the path of the offending object.
         InvalidArgumentError: a handle in it is closed or sent, or is a Watcher.
     """
     outer = here.encoder
-    encoder = here.encoder = Encoder()
+    encoder = here.encoder = Encoder(read_only=read_only)
     try:
-        pickled = dumps(obj, PROTOCOL, buffer_callback=encoder.take_buffer)
+        if pickler is None and not _core.shared_segment_count():
+            pickled = dumps(obj, PROTOCOL, buffer_callback=encoder.take_buffer)
+        else:
+            from mojo_seq.process.sharing_pickler import dumps_with
+
+            pickled = dumps_with(pickler, obj, PROTOCOL, encoder.take_buffer)
         if not main_module.is_importable():
             check_main(obj, pickled)
     except BaseException as error:
@@ -139,7 +200,8 @@ def decode(message: _core.Message) -> Any:
     """The object; uses the message up.
 
     Arrays and other large buffers in it are views of the payload, which lives as long as one of
-    them, and can be written to: the memory is the receiver's.
+    them. They can be written to, for the memory is the receiver's, unless the sender has said
+    `read_only`. Shared arrays are views of the memory that the sender's are views of.
 
     Raises:
         Whatever the unpickling raises; the handles that came are closed then.
@@ -151,7 +213,7 @@ def decode(message: _core.Message) -> Any:
 def take_payload(message: _core.Message) -> bytes | memoryview:
     """The payload, for `decode_payload`; its last bytes are the suffix."""
     if len(message) >= _LARGE:
-        return message.take_payload() if hasattr(message, "take_payload") else message.payload
+        return message.take_payload()
     payload = bytes(message)
     return payload if payload[:1] != b"\x01" else memoryview(bytearray(payload))
 
@@ -164,8 +226,8 @@ def decode_payload(payload: bytes | memoryview, handles: list[_core.Handle]) -> 
     decoder = here.decoder = Decoder(handles)
     failed = True
     try:
-        if payload[0] == _WITH_BUFFERS:
-            pickled, buffers = _split(memoryview(payload))
+        if payload[0] == WITH_BUFFERS:
+            pickled, buffers = split(memoryview(payload), decoder.segment)
             obj = loads(pickled, buffers=buffers)
         else:
             obj = loads(payload)
@@ -174,27 +236,6 @@ def decode_payload(payload: bytes | memoryview, handles: list[_core.Handle]) -> 
     finally:
         here.decoder = outer
         decoder.close_rest(failed)
-
-
-def _split(payload: memoryview) -> tuple[memoryview, list[memoryview]]:
-    try:
-        mark, count, pickle_size = _HEADER.unpack_from(payload)
-        if mark != _WITH_BUFFERS or count * _SIZE.size > len(payload):
-            raise _core.DataLossError("the message is no encoded object")
-        sizes = struct.unpack_from(f"<{count}Q", payload, _HEADER.size)
-    except struct.error as error:
-        raise _core.DataLossError("the message is no encoded object") from error
-    start = _HEADER.size + _SIZE.size * count
-    end = start + pickle_size
-    buffers = []
-    offset = end
-    for size in sizes:
-        offset = _aligned(offset)
-        buffers.append(payload[offset : offset + size])
-        offset += size
-    if offset > len(payload):
-        raise _core.DataLossError("the message is shorter than it says")
-    return payload[start:end], buffers
 
 
 _core.set_plain_pickling(dumps)

@@ -9,19 +9,21 @@ from types import FunctionType
 
 from mojo_seq import _core
 from mojo_seq.process import main_module
+from mojo_seq.process.array_transfer import reduce_shared
+from mojo_seq.process.buffer_layout import WITH_BUFFERS, Layout, split
 from mojo_seq.process.encoding import Decoder, Encoder, check_movable, here
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 
 class _Pickler(pickle.Pickler):
     """Puts a number in the place of each handle; the handles themselves go beside the pickle."""
 
-    def __init__(self, buffer: io.BytesIO, has_main: bool) -> None:
-        super().__init__(buffer, pickle.HIGHEST_PROTOCOL)
+    def __init__(self, buffer: io.BytesIO, has_main: bool, encoder: Encoder) -> None:
+        super().__init__(buffer, pickle.HIGHEST_PROTOCOL, buffer_callback=encoder.take_buffer)
         self.handles: list[_core.Handle] = []
         self._has_main = has_main
 
@@ -36,6 +38,12 @@ class _Pickler(pickle.Pickler):
             raise main_module.not_importable(obj)
         return None
 
+    def reducer_override(self, obj: Any) -> Any:
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and type(obj) is numpy.ndarray:
+            return reduce_shared(obj) or NotImplemented
+        return NotImplemented
+
     def _add(self, handle: _core.Handle) -> int:
         check_movable(handle)
         if any(each is handle for each in self.handles):
@@ -45,8 +53,10 @@ class _Pickler(pickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, buffer: io.BytesIO, handles: list[_core.Handle]) -> None:
-        super().__init__(buffer)
+    def __init__(
+        self, buffer: io.BytesIO, handles: list[_core.Handle], buffers: Iterable[memoryview]
+    ) -> None:
+        super().__init__(buffer, buffers=buffers)
         self._handles = handles
 
     def persistent_load(self, pid: int) -> _core.Handle:
@@ -72,11 +82,12 @@ def pack(
     """
     how = main_module.source()
     buffer = io.BytesIO()
-    pickle.dump({**preparation, "main": how}, buffer, pickle.HIGHEST_PROTOCOL)
-    pickler = _Pickler(buffer, how is not None)
-    pickler.dump(len(args))
+    told = {**preparation, "main": how, "memory_budget": _core.chosen_memory_budget()}
+    pickle.dump(told, buffer, pickle.HIGHEST_PROTOCOL)
     outer = here.encoder
     encoder = here.encoder = Encoder()  # for what has handles made for it when it is pickled
+    pickler = _Pickler(buffer, how is not None, encoder)
+    pickler.dump(len(args))
     encoder.handles = pickler.handles
     try:
         _dump(pickler, target, f"the target of {caller}")
@@ -88,7 +99,27 @@ def pack(
     finally:
         here.encoder = outer
     encoder.made.clear()  # they are with the others now
-    return buffer.getvalue(), pickler.handles
+    encoder.sent()
+    pickled = buffer.getvalue()
+    if not encoder.buffers:
+        return pickled, pickler.handles
+    return _lay_out(pickled, encoder), pickler.handles
+
+
+def _lay_out(pickled: bytes, encoder: Encoder) -> bytes:
+    """With the buffers; adds the handles that they need."""
+    places: dict[int, int] = {}
+
+    def place_of(segment: _core.Segment) -> int:
+        if segment.key not in places:
+            places[segment.key] = len(encoder.handles)
+            encoder.handles.append(segment.to_handle())
+        return places[segment.key]
+
+    layout = Layout(pickled, b"", encoder.buffers, read_only=False)
+    payload = bytearray(layout.nbytes)
+    layout.fill(memoryview(payload), place_of)
+    return bytes(payload)
 
 
 def _dump(pickler: _Pickler, part: object, place: str) -> None:
@@ -121,15 +152,24 @@ class Arguments:
     """What `pack` has packed, in the started process: first the preparation, then the rest."""
 
     def __init__(self, payload: bytes, handles: list[_core.Handle]) -> None:
-        self._buffer = io.BytesIO(payload)
         self._handles = handles
+        self._decoder = Decoder(handles)
+        pickled: bytes | memoryview = payload
+        self._buffers: list[memoryview] = []
+        if payload[0] == WITH_BUFFERS:
+            # A copy that can be written to, for the arrays are views of it.
+            pickled, self._buffers = split(memoryview(bytearray(payload)), self._decoder.segment)
+            for handle in handles:
+                if isinstance(handle, _core.SharedSegmentHandle):
+                    handle.close()
+        self._buffer = io.BytesIO(pickled)
         self.preparation: dict[str, Any] = pickle.load(self._buffer)
 
     def load(self) -> tuple[Callable[..., object], list[object]]:
         """The target and its arguments. Imports what they need."""
-        unpickler = _Unpickler(self._buffer, self._handles)
+        unpickler = _Unpickler(self._buffer, self._handles, self._buffers)
         outer = here.decoder
-        here.decoder = Decoder(self._handles)
+        here.decoder = self._decoder
         try:
             count = unpickler.load()
             target = unpickler.load()

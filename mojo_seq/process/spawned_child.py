@@ -50,6 +50,7 @@ def _run(control: _core.MessagePipeHandle) -> None:
     arguments = Arguments(payload, handles[1:])
     preparation = arguments.preparation
     name = preparation["name"]
+    _core.set_memory_budget(preparation["memory_budget"])
     log = child_log.install(control, name, preparation["levels"])
     pipe = handles[0]
     atexit.register(pipe.close)

@@ -20,6 +20,7 @@
 namespace mojo_seq::testing::segment_test {
 
 constexpr size_t kBytes = 100'000;
+constexpr uint64_t kPipe = 7;  // that messages come on
 
 // What a message with this payload would say of it.
 Segment* SegmentOf(const Ref<Payload>& payload) {
@@ -75,9 +76,9 @@ TEST(what_is_kept_is_limited_and_can_be_given_up) {
   const size_t before = OpenDescriptors().size();
   {
     std::vector<Ref<Payload>> payloads;
-    for (int i = 0; i < 100; ++i) payloads.push_back(Segment::Allocate(kBytes, false));
+    for (int i = 0; i < 300; ++i) payloads.push_back(Segment::Allocate(kBytes, false));
   }
-  CHECK(OpenDescriptors().size() <= before + 40);
+  CHECK(OpenDescriptors().size() <= before + 140);
   Segment::Trim();
   CHECK_EQ(OpenDescriptors().size(), before);
 }
@@ -93,7 +94,7 @@ TEST(its_memory_can_neither_shrink_nor_grow) {
 // As a message takes it to the other side.
 Ref<Payload> Pass(const Ref<Payload>& payload, size_t nbytes) {
   Ref<Payload> received;
-  CHECK(Segment::Receive(Duplicate(SegmentOf(payload)->Lend()->fd.get()), nbytes, &received));
+  CHECK(Segment::Receive(Duplicate(SegmentOf(payload)->Lend()->fd.get()), nbytes, kPipe, &received));
   return received;
 }
 
@@ -152,11 +153,11 @@ TEST(a_receiver_knows_memory_that_comes_again) {
 TEST(memory_of_a_message_that_never_arrived_is_given_up) {
   // The receiver died: its hold stays for ever, and the pool must not fill up with such memory.
   const size_t before = OpenDescriptors().size();
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 400; ++i) {
     const Ref<Payload> payload = Segment::Allocate(kBytes, false);
     SegmentOf(payload)->Lend();
   }
-  CHECK(OpenDescriptors().size() <= before + 40);
+  CHECK(OpenDescriptors().size() <= before + 140);
 }
 
 TEST(payloads_go_round_between_two_processes) {
@@ -172,7 +173,7 @@ TEST(payloads_go_round_between_two_processes) {
     CHECK_OK(Write(end, text));
     CHECK(AwaitText(end) == text);
   }
-  CHECK(OpenDescriptors().size() < 60);
+  CHECK(OpenDescriptors().size() < 160);
   CHECK_OK(end.Close());
   CHECK_EQ(child.Wait(), 0);
 }
@@ -206,17 +207,17 @@ TEST(many_threads_use_the_pools_at_once) {
 TEST(only_sealed_memory_of_the_right_size_is_taken) {
   Ref<Payload> payload;
   for (auto& [what, fd] : OddDescriptors()) {
-    if (Segment::Receive(std::move(fd), 1, &payload)) Fail(__FILE__, __LINE__, what);
+    if (Segment::Receive(std::move(fd), 1, kPipe, &payload)) Fail(__FILE__, __LINE__, what);
   }
-  CHECK(!Segment::Receive(ReadOnly(MakeMemory(1 << 20)), 1, &payload));
+  CHECK(!Segment::Receive(ReadOnly(MakeMemory(1 << 20)), 1, kPipe, &payload));
   const size_t page = PageSize();
-  CHECK(!Segment::Receive(MakeMemory(page - 1), 0, &payload));
-  CHECK(!Segment::Receive(MakeMemory(page), 1, &payload));
-  CHECK(!Segment::Receive(MakeMemory(2 * page), page + 1, &payload));
-  CHECK(!Segment::Receive(MakeMemory(2 * page), SIZE_MAX, &payload));
-  CHECK(!Segment::Receive(MakeMemory(2 * page), SIZE_MAX - page + 1, &payload));
+  CHECK(!Segment::Receive(MakeMemory(page - 1), 0, kPipe, &payload));
+  CHECK(!Segment::Receive(MakeMemory(page), 1, kPipe, &payload));
+  CHECK(!Segment::Receive(MakeMemory(2 * page), page + 1, kPipe, &payload));
+  CHECK(!Segment::Receive(MakeMemory(2 * page), SIZE_MAX, kPipe, &payload));
+  CHECK(!Segment::Receive(MakeMemory(2 * page), SIZE_MAX - page + 1, kPipe, &payload));
   CHECK(!payload);
-  CHECK(Segment::Receive(MakeMemory(2 * page), page, &payload));
+  CHECK(Segment::Receive(MakeMemory(2 * page), page, kPipe, &payload));
   CHECK_EQ(payload->capacity(), page);
 }
 
@@ -227,7 +228,7 @@ TEST(what_others_write_into_the_count_harms_nobody) {
     CHECK_EQ(pwrite(lent->fd.get(), &count, sizeof count, 0), static_cast<ssize_t>(sizeof count));
     payload->data()[0] = 1;
     Ref<Payload> received;
-    CHECK(Segment::Receive(Duplicate(lent->fd.get()), kBytes, &received));
+    CHECK(Segment::Receive(Duplicate(lent->fd.get()), kBytes, kPipe, &received));
     payload = nullptr;
     received = nullptr;
     const Ref<Payload> next = Segment::Allocate(kBytes, true);
@@ -238,8 +239,8 @@ TEST(what_others_write_into_the_count_harms_nobody) {
 TEST(one_memory_in_two_messages_at_once) {
   const ScopedFd memory = MakeMemory(40 * PageSize());
   Ref<Payload> first, second;
-  CHECK(Segment::Receive(Duplicate(memory.get()), 30 * PageSize(), &first));
-  CHECK(Segment::Receive(Duplicate(memory.get()), 39 * PageSize(), &second));
+  CHECK(Segment::Receive(Duplicate(memory.get()), 30 * PageSize(), kPipe, &first));
+  CHECK(Segment::Receive(Duplicate(memory.get()), 39 * PageSize(), kPipe, &second));
   first->data()[0] = 42;
   CHECK_EQ(second->data()[0], 42);
   first = nullptr;
@@ -250,12 +251,12 @@ TEST(one_memory_in_two_messages_at_once) {
 TEST(memory_that_has_grown_is_mapped_anew) {
   const ScopedFd memory = MakeMemory(20 * PageSize(), F_SEAL_SHRINK);
   Ref<Payload> payload;
-  CHECK(Segment::Receive(Duplicate(memory.get()), 19 * PageSize(), &payload));
+  CHECK(Segment::Receive(Duplicate(memory.get()), 19 * PageSize(), kPipe, &payload));
   payload = nullptr;
   CHECK_EQ(ftruncate(memory.get(), static_cast<off_t>(60 * PageSize())), 0);
-  CHECK(Segment::Receive(Duplicate(memory.get()), 59 * PageSize(), &payload));
+  CHECK(Segment::Receive(Duplicate(memory.get()), 59 * PageSize(), kPipe, &payload));
   payload->data()[59 * PageSize() - 1] = 1;
-  CHECK(Segment::Receive(Duplicate(memory.get()), 19 * PageSize(), &payload));
+  CHECK(Segment::Receive(Duplicate(memory.get()), 19 * PageSize(), kPipe, &payload));
 }
 
 }  // namespace mojo_seq::testing::segment_test
