@@ -7,6 +7,7 @@
 #pragma once
 
 #include <bitset>
+#include <utility>
 
 #include "event.h"
 
@@ -60,8 +61,8 @@ class Spinner {
   static constexpr size_t kRecent = 8;
 
   void Slept(Time waited, int waker) {
-    if (has_spun_) return;  // has been learned
-    Learn(waited <= kBudget && waker != sched_getcpu());
+    // The sleep after a spin in vain says nothing new.
+    if (!std::exchange(has_spun_, false)) Learn(waited <= kBudget && waker != sched_getcpu());
   }
   void Learn(bool pays) {
     recent_ <<= 1;

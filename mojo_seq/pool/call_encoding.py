@@ -50,18 +50,17 @@ def encode_call(
 
     call = (fn, args, kwargs)
     try:
-        encoded = encode(call, suffix, parts)
+        encoded = encode(call, suffix, parts, read_only=True)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         pickler = _cloud_pickler()
         if pickler is None:
             error.add_note("Functions and classes that have no name there need cloudpickle.")
             raise
         try:
-            encoded = encode(call, suffix, parts, pickler=pickler)
+            encoded = encode(call, suffix, parts, pickler=pickler, read_only=True)
         except Exception:
             raise error from None
-    if hasattr(encoded, "keep"):
-        encoded.keep = True
+    encoded.keep = True  # for another worker, if one dies or has too much to do
     return encoded
 
 

@@ -97,7 +97,7 @@ class _Outlet:
             raise _ConsumerGone from None
 
     def send(self, item: Any) -> None:
-        encoded = encode(item, parts=lambda: {"item": item})
+        encoded = encode(item, parts=lambda: {"item": item}, read_only=True)
         try:
             encoded.write_to(self._pipe)
         except _core.PeerClosedError:

@@ -85,18 +85,28 @@ def _results(futures: list[PoolFuture[T]], deadline: float | None) -> Iterator[T
     try:
         while futures:
             left = None if deadline is None else deadline - monotonic()
-            result = futures[-1].result(left)
-            futures.pop()
-            yield result
-            del result
+            yield _result_or_cancel(futures.pop(), left)
     finally:
         _cancel(futures)
+
+
+def _result_or_cancel(future: PoolFuture[T], timeout: float | None) -> T:
+    """In a function of its own, so that the iterator keeps no result that it has given away."""
+    try:
+        return future.result(timeout)
+    except BaseException:
+        future.cancel()
+        raise
+    finally:
+        del future
 
 
 def _flatten(chunks: Iterator[Any]) -> Iterator[Any]:
     try:
         for results, error in chunks:
-            yield from results
+            results.reverse()
+            while results:
+                yield results.pop()
             if error is not None:
                 raise error
     finally:

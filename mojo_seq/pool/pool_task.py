@@ -83,18 +83,9 @@ class PoolTask:
 
     def write_to(self, pipe: _core.MessagePipeHandle) -> None:
         """Raises what `MessagePipeHandle.write` does."""
-        encoded = self._encoded
-        assert encoded is not None
-        if hasattr(encoded, "keep"):
-            encoded.write_to(pipe)
-            self._was_written = True
-            return
-        buffers = encoded._encoder.buffers
-        encoded.write_to(pipe)
+        assert self._encoded is not None
+        self._encoded.write_to(pipe)
         self._was_written = True
-        if buffers:
-            encoded._encoder.buffers = buffers
-            encoded._payload = None
 
     def describe(self) -> str:
         """What it calls."""

@@ -104,6 +104,7 @@ class TaskServer:
                 outcome if kind == RESULT else Failure(outcome),  # type: ignore[arg-type]
                 ANSWER.pack(micros, kind),
                 lambda: {"the result": outcome},
+                read_only=True,
             )
         except BaseException as error:
             encoded = _refusal(error, micros)

@@ -36,7 +36,7 @@ class WorkerTask(TaskState):
         Raises:
             Whatever the pickling raises.
         """
-        encoded = encode(item, _ITEM)
+        encoded = encode(item, _ITEM, read_only=True)
         if self._ended:
             encoded.abandon()
         else:

@@ -184,7 +184,7 @@ def encode(
             from mojo_seq.process.sharing_pickler import dumps_with
 
             pickled = dumps_with(pickler, obj, PROTOCOL, encoder.take_buffer)
-        if not main_module.is_importable():
+        if pickler is None and not main_module.is_importable():
             check_main(obj, pickled)
     except BaseException as error:
         encoder.discard()

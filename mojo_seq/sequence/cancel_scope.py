@@ -104,11 +104,15 @@ class CancelScope:
             return left is None
         raise left
 
-    def leave(self, error: BaseException | None) -> BaseException | None:
+    def leave(self, error: BaseException | None, *, may_take: bool = True) -> BaseException | None:
         """For groups: leaves the scope.
 
+        Args:
+            error: by which its block has ended.
+            may_take: False: an error of cancellation that is none of the scope's.
+
         Returns:
-            BaseException: what is left to be raised of `error`, by which its block has ended.
+            BaseException: what is left of the error, to be raised.
         """
         node, parent = self._node, self._node._parent
         assert self._token is not None
@@ -116,16 +120,22 @@ class CancelScope:
         # has ended is passed over there.
         with suppress(ValueError):
             cancellation.leave(self._token)
-        left, may_take = error, True
+        left, none_else = error, True
         if node.host is not None:
-            left, may_take = node.host.leave(node, error)
+            left, none_else = node.host.leave(node, error)
         outer = parent is not None and not node._shields and parent.is_cancelled()
         if left is not error:
             self._caught = True  # by the event loop
             if left is None and outer and parent is not None:
                 self._caught = False
                 left = cancellation.new_error(parent)  # of an outer scope outside of the loop
-        elif may_take and not outer and is_cancelled_error(error) and node.is_cancelled():
+        elif (
+            may_take
+            and none_else
+            and not outer
+            and is_cancelled_error(error)
+            and node.is_cancelled()
+        ):
             self._caught, left = True, None
         node.end()
         return left

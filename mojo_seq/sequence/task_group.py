@@ -87,7 +87,8 @@ class TaskGroup:
         self._pending: dict[Future[Any], None] = {}  # _lock
         self._errors: list[BaseException] = []  # _lock
         self._exit: BaseException | None = None  # _lock: a SystemExit, say, of a task
-        self._cut_short = False
+        self._cut_short = False  # it was cancelled before it had ended
+        self._was_cancelled = False  # when its block ended
         self._on_news: Callable[[], object] | None = None
 
     def submit(
@@ -229,8 +230,9 @@ class TaskGroup:
         if exc is None:
             return None
         # Of a cancellation: by the event loop, or else by this group, if there was one.
+        self._was_cancelled = self._node.is_cancelled()
         expected = is_cancelled_error(exc) and (
-            self._node.is_cancelled() or not isinstance(exc, Exception)
+            self._was_cancelled or not isinstance(exc, Exception)
         )
         self._scope.cancel()
         return None if expected else exc
@@ -292,7 +294,8 @@ class TaskGroup:
             elif isinstance(error, BaseExceptionGroup):
                 given, error = error, None  # trio takes its own out of it
         host = self._node.host
-        left = self._scope.leave(given)
+        # One that this group had not caused is for others.
+        left = self._scope.leave(given, may_take=given is not exc or self._was_cancelled)
         if isinstance(left, BaseExceptionGroup):
             error, left = left, None
         if error is not None and not any(error is each for each in errors):

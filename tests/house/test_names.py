@@ -187,11 +187,13 @@ CONTRACT = {
         TaskGroup  .submit(fn, /, *args, **kwargs)  .cancel()  .cancelled
         .__enter__()  .__exit__(exc_type, exc, traceback)
         .__aenter__()  .__aexit__(exc_type, exc, traceback)
-        CancelScope(*, deadline=None)  .cancel()  .deadline  .cancel_called  .cancelled_caught
-        move_on_after(seconds)  fail_after(seconds)
+        CancelScope(*, deadline=None, shield=False)  .cancel()  .deadline  .cancel_called  .cancelled_caught
+        move_on_after(seconds, *, shield=False)  fail_after(seconds, *, shield=False)
         current_task()  check_cancelled()
         CurrentTask  .cancelled  .deadline  .check_cancelled()  .report(done, total=None)
         .sleep(seconds)
+        give(array)  shared_array(shape, dtype=float, *, zeroed=True, order="C")
+        set_memory_budget(nbytes)  memory_statistics()
         ActorPool(actor_class, /, *args, size=None, system=None, on=None, supervisor=None, **kwargs)
         .submit(method, /, *args, **kwargs)  .map(method, *iterables, timeout=None)
         .task_group(*, grace=2.0)
@@ -215,6 +217,7 @@ ADDED = {
     "ActorTimer",
     "ActorWatch",
     "BrokenPoolError",
+    "MemoryStatistics",
     "PoolOptions",
     "Router",
     "StallReport",

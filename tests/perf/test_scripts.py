@@ -14,6 +14,7 @@ FOLDER = Path(__file__).parent
 SHARED = {
     "harness",
     "many_links",
+    "pool_tasks",
     "process_actors",
     "pykka_actors",
     "run_all",

@@ -69,6 +69,19 @@ def test_a_cancel_of_the_task_wins_over_that_of_a_scope(pool: ThreadPool) -> Non
     asyncio.run(main())
 
 
+def test_a_cancelled_error_that_the_group_has_not_caused_goes_through(pool: ThreadPool) -> None:
+    async def main() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            async with pool.task_group() as group:
+                other = group.submit(cooperate)
+                awaited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                awaited.cancel()
+                await awaited
+        assert other.cancelled()
+
+    asyncio.run(main())
+
+
 def test_with_errors_a_cancel_of_the_task_comes_at_the_next_await(pool: ThreadPool) -> None:
     async def work(started: asyncio.Event) -> str:
         try:
