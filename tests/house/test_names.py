@@ -40,9 +40,10 @@ CONTRACT = {
     "3 message pipes": """
         create_message_pipe()  fuse_message_pipes(a, b)
         MessagePipe(handle0, handle1)
-        MessagePipeHandle  .write(payload=b"", handles=())  .write_message(message)
+        MessagePipeHandle  .write(payload=b"", handles=())  .write_message(message, handles=())
         .write_batch(payloads)  .read()  .read_batch(max_messages=64)
-        Message(payload=b"", handles=())  .allocate(nbytes, handles=(), *, zeroed=True)
+        Message(payload=b"", handles=())
+        .allocate(nbytes, handles=(), *, zeroed=True, receiver=None)
         .from_object(obj, serializer=None)
         .is_serialized  .payload  .handles  .take_handles()  .context  .take_context()
         .extend(nbytes, handles=())  .serialize()  .close()  .notify_bad(reason)
