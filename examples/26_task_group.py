@@ -28,6 +28,8 @@ def main() -> None:
     easy = {720: 5, 1001: 13, 65_536: 2, 999_983: 999_983}
     hard = 2**89 - 1  # prime
     with ProcessPool(3) as pool:
+        list(pool.map(factor, range(2, 20)))  # now the workers have started
+
         with move_on_after(0.5) as scope, pool.task_group(grace=0.2) as group:
             tasks = [group.submit(factor, number) for number in [*easy, hard]]
             group.submit(do_not_listen)  # is asked to end, and 0.2 s later its worker is killed

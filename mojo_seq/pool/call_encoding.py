@@ -58,8 +58,8 @@ def encode_call(
             raise
         try:
             encoded = encode(call, suffix, parts, pickler=pickler, read_only=True)
-        except Exception:
-            raise error from None
+        except Exception as another:
+            raise another from None
     encoded.keep = True  # for another worker, if one dies or has too much to do
     return encoded
 

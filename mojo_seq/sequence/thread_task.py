@@ -52,6 +52,7 @@ class ThreadTask(LocalFuture[Any]):
         """Runs it here, unless that has begun or it was cancelled."""
         if self.begin():
             self._context.run(self._run)
+        del self  # an error of the task refers to its frames, also to this one
 
     def _run(self) -> None:
         call, self._call = self._call, None
@@ -70,9 +71,11 @@ class ThreadTask(LocalFuture[Any]):
 
     def cancel(self) -> bool:
         cancelled = super().cancel()
-        if cancelled and self._posted is not None:
+        if cancelled:
             self._call = None
-            self._posted.cancel()
+            posted = self._posted
+            if posted is not None:
+                posted.cancel()
         return cancelled
 
     def request_cancel(self) -> None:
@@ -80,6 +83,7 @@ class ThreadTask(LocalFuture[Any]):
             self._task_state.cancel()
 
     def _on_posted_done(self, posted: Future[None]) -> None:
+        self._posted = None  # it keeps its callbacks, and so this object
         if posted.cancelled() and not self.done():
             self.skipped = True
             super().cancel()

@@ -132,7 +132,7 @@ def test_many_deaths_with_much_data(pool: ProcessPool) -> None:
 def test_deaths_among_many(pool: ProcessPool, tmp_path: Path) -> None:
     futures: list[Future[Any]] = []
     for number in range(300):
-        death: Callable[[], object] = tasks.die_by_exit if number % 3 else tasks.die_by_kill
+        death: Any = tasks.die_by_exit if number % 3 else tasks.die_by_kill
         dies = number % 40 == 17
         futures.append(pool.submit(death) if dies else pool.submit(tasks.multiply, 3, number))
     for number, future in enumerate(futures):

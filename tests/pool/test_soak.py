@@ -9,6 +9,7 @@ MOJO_SEQ_SOAK_SECONDS sets how long it takes, MOJO_SEQ_SOAK_SEED repeats a choic
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
@@ -22,12 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from polling import eventually
 from pool_services import await_end
 from soak_groups import BLOCKS
 from soak_jobs import make_job
 from soak_ledger import Job, Ledger
 
-from mojo_seq import ProcessPool
+from mojo_seq import ProcessPool, memory_statistics
 
 SECONDS = float(os.environ.get("MOJO_SEQ_SOAK_SECONDS", "60"))
 SEED = int(os.environ.get("MOJO_SEQ_SOAK_SEED", random.randrange(2**32)))
@@ -121,6 +123,12 @@ def running(*threads: Submitter | Killer) -> Iterator[None]:
             thread.join()
 
 
+def memory_in_pieces() -> int:
+    """How many pieces of shared memory are in use here, or elsewhere by what came from here."""
+    statistics = memory_statistics()
+    return statistics.in_use_count + statistics.lent_count
+
+
 def memory_in_use() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -147,6 +155,8 @@ def test_soak(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         with running(*submitters, killer):
             most = watch_memory(ledger)
     await_end(list(killer.pids))
+    gc.collect()
+    eventually(lambda: memory_in_pieces() == 0)
     ledger.check_runs()
     print(f"{len(ledger)} tasks, {killer.kills} kills, {len(killer.pids)} workers seen")
     print(*(f"{count:8} {what}" for what, count in sorted(ledger.outcomes.items())), sep="\n")

@@ -79,7 +79,7 @@ def test_what_the_generator_returns(pool: ProcessPool) -> None:
 def test_arrays_are_not_copied(pool: ProcessPool) -> None:
     with pool.stream(stream_tasks.yield_arrays, 1 << 20, buffer=2) as arrays:
         for number, array in zip(range(10), arrays, strict=False):
-            assert not array.flags.owndata
+            assert not array.flags.owndata and not array.flags.writeable
             assert array.shape == (1 << 20,) and np.all(array == number)
 
 

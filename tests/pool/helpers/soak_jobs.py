@@ -12,7 +12,7 @@ import soak_tasks as tasks
 from soak_ledger import Job, Ledger
 from soak_tasks import DEATHS, FOREVER, TokenError
 
-from mojo_seq import DeadlineExceededError, ProcessPool, WorkerDiedError, shared_array
+from mojo_seq import DeadlineExceededError, ProcessPool, WorkerDiedError, give, shared_array
 
 Maker = Callable[[ProcessPool, Ledger, random.Random], Job]
 
@@ -112,11 +112,25 @@ def fill(pool: ProcessPool, ledger: Ledger, rng: random.Random) -> Job:
     return ledger.enter(Job(token, "fill", future, is_right))
 
 
+def pass_to_and_fro(pool: ProcessPool, ledger: Ledger, rng: random.Random) -> Job:
+    """Shared memory that has one owner at a time."""
+    token = ledger.new_token()
+    array = shared_array(rng.choice([1_000, 200_000]))
+    array[:] = token
+    future = pool.submit(tasks.pass_back, ledger.log, token, give(array))
+
+    def is_right(value: Any, error: BaseException | None) -> bool:
+        return error is None and value.flags.writeable and bool((value == token + 1).all())
+
+    return ledger.enter(Job(token, "pass to and fro", future, is_right))
+
+
 # How often.
 KINDS: dict[Maker, int] = {
     compute: 1000,
     double: 60,
     fill: 40,
+    pass_to_and_fro: 40,
     fail: 40,
     end_in_time_or_not: 5,
     time_out: 2,

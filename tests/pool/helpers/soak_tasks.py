@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from mojo_seq import check_cancelled
+from mojo_seq import check_cancelled, give
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -98,6 +98,13 @@ def fill(log: str, token: int, array: Array) -> int:
     note_run(log, token)
     array[:] = token
     return token
+
+
+def pass_back(log: str, token: int, array: Array) -> Any:
+    """The array is given away by the caller, and given back."""
+    note_run(log, token)
+    array += 1
+    return give(array)
 
 
 def cooperate(log: str, token: int) -> NoReturn:
