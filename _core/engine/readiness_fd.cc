@@ -43,7 +43,7 @@ bool ReadinessFd::Spin(Dispatcher* dispatcher, HandleValue value) {
 
 void ReadinessFd::OnWoken(const Dispatcher* dispatcher) {
   if (asleep_since_ == 0) return;
-  spinner_.Slept(Now() - asleep_since_, dispatcher->PeerProcessor());
+  spinner_.SleptFor(Now() - asleep_since_, dispatcher->PeerProcessor());
   asleep_since_ = 0;
 }
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "dispatcher.h"
-#include "event.h"
 #include "scoped_fd.h"
+#include "spinner.h"
 
 namespace mojo_seq {
 
