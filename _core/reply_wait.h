@@ -14,9 +14,11 @@ inline Event* ThreadEvent() {
   return event.get();
 }
 
-// With no lock of the embedder's held. Who completes a reply holds it for a moment longer.
+// With no lock of the embedder's held. Who completes a reply holds it for a moment longer. Whoever
+// asks somebody who sleeps waits for a wake-up, and for what is done then with cold caches.
 inline Wake SleepUntilSet(Event* event, Time deadline) {
-  thread_local Spinner spinner;
+  constexpr Time kWakeUpAndWork = 100'000;
+  thread_local Spinner spinner(kWakeUpAndWork);
   return event->Wait(deadline, &spinner, true);
 }
 

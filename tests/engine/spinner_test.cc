@@ -1,4 +1,4 @@
-// Spinner: whether a thread stays awake is learned from what its last waits would have needed.
+// Spinner: after spins in vain a thread sleeps at once, until short sleeps tell it to try again.
 
 #include "spinner.h"
 
@@ -13,7 +13,7 @@ constexpr int kElsewhere = -1;           // no processor's number, so never ours
 constexpr Time kSoon = 50'000;           // a wake-up and little more
 constexpr Time kLater = 10'000'000;
 
-// Whether the next wait spins. If so it is in vain, which the spinner learns.
+// Whether the next wait spins. If so it is in vain.
 bool SpinsInVain(Spinner* spinner) {
   size_t calls = 0;
   CHECK(!spinner->Spin([&] {
@@ -27,53 +27,58 @@ bool SpinsAtOnce(Spinner* spinner) {
   return spinner->Spin([] { return true; });
 }
 
-TEST(the_first_wait_spins_and_a_second_one_only_if_that_was_not_in_vain) {
-  Spinner spinner;
-  CHECK(spinner.WantsToSpin());
-  CHECK(SpinsInVain(&spinner));
-  for (int i = 0; i < 1'000; ++i) CHECK(!SpinsInVain(&spinner));
-  Spinner lucky;
-  CHECK(SpinsAtOnce(&lucky));
-  CHECK(SpinsAtOnce(&lucky));
+// How many waits are skipped before the next one that spins.
+int Skipped(Spinner* spinner) {
+  int skipped = 0;
+  while (!SpinsAtOnce(spinner)) ++skipped;
+  return skipped;
 }
 
-TEST(one_spin_in_vain_is_forgiven_after_many_that_were_not) {
-  Spinner spinner;
-  for (int i = 0; i < 20; ++i) CHECK(SpinsAtOnce(&spinner));
-  int in_vain = 0;
-  while (SpinsInVain(&spinner)) ++in_vain;
-  CHECK(in_vain >= 2 && in_vain <= 8);
+// Spins in vain until it is to skip very many.
+void Discourage(Spinner* spinner) {
+  for (int i = 0; i < 12; ++i) {
+    while (!SpinsInVain(spinner)) {
+    }
+  }
 }
 
-TEST(who_sleeps_for_long_never_spins) {
+TEST(it_gives_up_for_a_while_after_spinning_in_vain) {
   Spinner spinner;
+  for (int skipped : {1, 3, 7, 15}) {
+    CHECK(SpinsInVain(&spinner));
+    for (int i = 0; i < skipped; ++i) CHECK(!SpinsInVain(&spinner));
+  }
+  CHECK(SpinsAtOnce(&spinner));
+  CHECK(SpinsAtOnce(&spinner));  // success: no penalty
   CHECK(SpinsInVain(&spinner));
-  for (int i = 0; i < 100; ++i) {
+  CHECK_EQ(Skipped(&spinner), 1);
+}
+
+TEST(a_spin_takes_as_long_as_it_may) {
+  for (Time budget : {20'000, 2'000'000}) {
+    Spinner spinner(budget);
+    const Time begin = Now();
+    CHECK(SpinsInVain(&spinner));
+    CHECK(Now() - begin >= budget);
+  }
+}
+
+TEST(who_sleeps_for_long_spins_less_and_less) {
+  Spinner spinner;
+  Discourage(&spinner);
+  for (int i = 0; i < 1'000; ++i) {
     CHECK(!SpinsInVain(&spinner));
     spinner.SleptFor(kLater, kElsewhere);
   }
 }
 
-TEST(short_sleeps_teach_it_to_spin_again) {
+TEST(a_short_sleep_makes_it_try_again_soon) {
   Spinner spinner;
-  CHECK(SpinsInVain(&spinner));
-  int sleeps = 0;
-  while (!spinner.WantsToSpin()) {
-    CHECK(!SpinsAtOnce(&spinner));
-    spinner.SleptFor(kSoon, kElsewhere);
-    ++sleeps;
-  }
-  CHECK(sleeps >= 2 && sleeps <= 8);
+  Discourage(&spinner);
+  spinner.SleptFor(kSoon, kElsewhere);
+  const int skipped = Skipped(&spinner);
+  CHECK(skipped >= 1 && skipped <= 16);
   CHECK(SpinsAtOnce(&spinner));
-}
-
-TEST(a_sleep_after_a_spin_in_vain_teaches_nothing_more) {
-  Spinner spinner;
-  for (int i = 0; i < 20; ++i) {
-    if (!SpinsInVain(&spinner)) break;
-    spinner.SleptFor(kSoon, kElsewhere);  // the spin was longer than that seems
-  }
-  CHECK(!spinner.WantsToSpin());
 }
 
 // On one processor from here on.
@@ -90,10 +95,9 @@ TEST(who_is_woken_on_its_own_processor_does_not_spin) {
   std::thread([] {
     Spinner spinner;
     const int here = Stay();
-    CHECK(SpinsInVain(&spinner));
     for (int i = 0; i < 100; ++i) {
-      CHECK(!SpinsAtOnce(&spinner));
       spinner.SleptFor(kSoon, here);
+      CHECK(!SpinsAtOnce(&spinner));
     }
   }).join();
 }
@@ -110,18 +114,16 @@ TEST(what_counts_is_when_it_was_woken_not_how_long_that_took) {
       event->Wake();
     }
     const bool here_too = event->waker() == here;
-    const auto learns = [&](Time begin) {
+    const auto tries_soon = [&](Time begin) {
       Spinner spinner;
-      CHECK(SpinsInVain(&spinner));
-      for (int i = 0; i < 8 && !spinner.WantsToSpin(); ++i) {
-        CHECK(!SpinsAtOnce(&spinner));
-        spinner.Slept(begin, *event);
-      }
-      return spinner.WantsToSpin();
+      Discourage(&spinner);
+      spinner.Slept(begin, *event);
+      return Skipped(&spinner) <= 16;
     };
     // However late it is by now.
-    CHECK_EQ(learns(event->woken_at() - kSoon), !here_too);
-    CHECK(!learns(event->woken_at() - kLater));
+    CHECK_EQ(tries_soon(event->woken_at() - kSoon), !here_too);
+    CHECK(!tries_soon(event->woken_at() - kLater));
+    CHECK(!tries_soon(event->woken_at() + 1));  // that was another sleep
   }).join();
 }
 
