@@ -24,7 +24,6 @@ from joblib._parallel_backends import (
     SequentialBackend,
 )
 
-from mojo_seq.integrations.worker_environment import set_environment
 from mojo_seq.pool import ProcessPool
 
 if TYPE_CHECKING:
@@ -147,7 +146,7 @@ class MojoSeqBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
             if (size, found) == (n_jobs, environment):
                 return pool
             finalizer()
-        pool = ProcessPool(n_jobs, initializer=set_environment, initargs=[environment])
+        pool = ProcessPool(n_jobs, environment=environment)
         finalizer = weakref.finalize(self, pool.shutdown, wait=False)
         finalizer.atexit = False  # the pool knows of that itself
         self._own = pool, n_jobs, environment, finalizer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import CancelledError
-from typing import NamedTuple
 
 from mojo_seq import _core
 from mojo_seq.pool.task_wire import ANSWER, FAILURE, ITEM, READY, RESULT, SKIPPED
@@ -21,12 +20,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger("mojo_seq.pool")
 
 
-class Answer(NamedTuple):
+class Answer:
     """One message of a worker."""
 
-    kind: int
-    micros: int
-    outcome: Any
+    __slots__ = ("kind", "micros", "outcome")
+
+    def __init__(self, kind: int, micros: int, outcome: Any) -> None:
+        self.kind = kind
+        self.micros = micros
+        self.outcome = outcome
 
 
 def read_answers(messages: list[_core.Message]) -> list[Answer]:

@@ -82,6 +82,9 @@ class Dispatcher:
             if self.closing or self.broken is not None:
                 self.check_open()  # which was meanwhile
             if self._thread is None:
+                # The core puts its descriptors above all others. The kernel's table for them grows
+                # at once before there is a second thread, and takes many milliseconds after that.
+                _core.create_shared_buffer(1).close()
                 self._thread = AnswerThread(self)
                 self.fleet.call_at_exit(self.abort)
             if not self.queue:
@@ -187,14 +190,15 @@ class Dispatcher:
         return [each for each in found if each and not each.is_revoked and self.revoke(each)]
 
     def abort(self) -> None:
-        """Ends all at once: what has not begun is cancelled, the workers of the rest are killed."""
+        """Ends all at once: what has not begun is cancelled, and workers that are not idle are
+        killed."""
         if self.fleet.is_inherited():
             return
         self.close(cancel=True)
         with self.lock:
             links = list(self.links)
         for link in links:
-            if link.last_begun() is not None:
+            if link.last_begun() is not None or not link.is_ready:
                 link.process.kill()
         self.join()
 

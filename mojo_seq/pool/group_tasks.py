@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from mojo_seq.pool.call_encoding import check_callable
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from mojo_seq.pool.pool_future import PoolFuture
     from mojo_seq.pool.task_starter import TaskStarter

@@ -5,18 +5,18 @@ from __future__ import annotations
 from itertools import islice
 from operator import index
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from mojo_seq import _core
 from mojo_seq.process.remote_traceback import Failure
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import SupportsIndex
+    from typing import Any, SupportsIndex, TypeVar
 
     from mojo_seq.pool.pool_future import PoolFuture
 
-T = TypeVar("T")
+    T = TypeVar("T")
 
 
 class CallInRow:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
+    from typing import Any
+
     from mojo_seq.pool.item_stream import ItemStream
 
 

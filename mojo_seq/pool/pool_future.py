@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
 from mojo_seq import _core
 from mojo_seq.aio import in_trio_task
 from mojo_seq.sequence.scoped_wait import wait_in_scope
 from mojo_seq.sequence.task_future import TaskFuture
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from threading import Condition
-    from typing import Self
+    from typing import Any, Self, TypeVar
 
     from mojo_seq.pool.dispatcher import Dispatcher
     from mojo_seq.pool.pool_task import PoolTask
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    T = TypeVar("T")
+else:
+    T = object
 
 
 class PoolFuture(_core.ReplyBase, TaskFuture[T]):  # type: ignore[override]

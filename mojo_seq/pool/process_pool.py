@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import weakref
 from operator import index
-from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from mojo_seq import _core
@@ -19,9 +18,10 @@ from mojo_seq.pool.task_wire import NEVER, TASK, TIMED
 from mojo_seq.pool.worker_fleet import WorkerFleet
 from mojo_seq.process import spawn_arguments
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Never, Self, SupportsIndex
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, Never, Self, SupportsIndex
 
     from mojo_seq.pool.pool_future import PoolFuture
     from mojo_seq.pool.pool_worker import PoolWorker
@@ -48,6 +48,9 @@ class ProcessPool(TaskStarter):
         initargs: for the initializer.
         max_tasks_per_child: how many tasks a worker runs before it is replaced by a fresh one;
             None: any number. One that actors live on is replaced after they have ended.
+        environment: variables that the workers have besides those of this process. They are set
+            before anything is imported there: so `{"OMP_NUM_THREADS": "1"}` keeps numpy's
+            libraries from starting a thread for each CPU in each worker.
 
     Raises:
         TypeError, AttributeError, pickle.PicklingError: initializer or initargs cannot be pickled,
@@ -63,6 +66,7 @@ class ProcessPool(TaskStarter):
         initializer: Callable[..., object] | None = None,
         initargs: Iterable[Any] = (),
         max_tasks_per_child: SupportsIndex | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         size = len(os.sched_getaffinity(0)) if max_workers is None else index(max_workers)
         if size < 1:
@@ -73,7 +77,8 @@ class ProcessPool(TaskStarter):
                 f"max_tasks_per_child must be at least 1, not {most_tasks}"
             )
         self._size = size
-        self._fleet = WorkerFleet(size, _pack_initializer(initializer, tuple(initargs)))
+        setup = _pack_initializer(initializer, tuple(initargs))
+        self._fleet = WorkerFleet(size, setup, _check_environment(environment))
         self._dispatcher = Dispatcher(self._fleet, size, most_tasks)
         self._open_streams = OpenStreams()
         self._finalizer = weakref.finalize(self, _finalize, self._dispatcher, repr(self))
@@ -164,8 +169,8 @@ class ProcessPool(TaskStarter):
         return self._fleet.workers()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends the workers after all tasks that were submitted. None can be submitted, and no
-        service opened, from the start of this call.
+        """Ends the workers after all tasks that were submitted, and streams at their next item.
+        Nothing can be submitted, and no service opened, from the start of this call.
 
         The services' pipes are closed at their end. A worker whose services do not return is ended
         by force: it has 5 s, is terminated then, and killed 2 s later. Repeating the call is
@@ -228,6 +233,14 @@ def _pack_initializer(
     if handles:
         raise _core.InvalidArgumentError(f"{handles[0]!r} cannot be sent to more than one worker")
     return payload
+
+
+def _check_environment(environment: Mapping[str, str] | None) -> dict[str, str]:
+    variables = dict(environment or {})
+    for each in (*variables, *variables.values()):
+        if not isinstance(each, str):
+            raise TypeError(f"environment must have str in it, not {type(each).__name__}")
+    return variables
 
 
 def _finalize(dispatcher: Dispatcher, name: str) -> None:

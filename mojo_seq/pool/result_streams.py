@@ -5,22 +5,22 @@ from __future__ import annotations
 from abc import abstractmethod
 from operator import index, length_hint
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from mojo_seq import _core
 from mojo_seq.pool.call_encoding import check_callable
 from mojo_seq.pool.call_text import name_of
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import SupportsIndex
+    from typing import Any, SupportsIndex, TypeVar
 
     from mojo_seq.pool.open_streams import OpenStreams
     from mojo_seq.pool.pool_future import PoolFuture
     from mojo_seq.pool.progress import ProgressCallback
     from mojo_seq.pool.result_iterator import ResultIterator
 
-T = TypeVar("T")
+    T = TypeVar("T")
 
 _TASKS_PER_WORKER = 2  # by default: one that runs, and one that is next
 _GROWTH = 32  # at most

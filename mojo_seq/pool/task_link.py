@@ -76,6 +76,18 @@ class TaskLink:
 
     def send(self, task: PoolTask) -> None:
         """Writes a task to the pipe. Raises what `MessagePipeHandle.write` does."""
+        try:
+            self._send(task)
+        except Exception:
+            raise
+        except BaseException:
+            # Ctrl-C, and nobody knows whether the message was written. Without this worker all
+            # others agree again on what is where.
+            self.is_doomed = True
+            self.process.kill()
+            raise
+
+    def _send(self, task: PoolTask) -> None:
         number = self._first + len(self.sent)
         self.board.put(number)
         task.write_to(self.pipe)

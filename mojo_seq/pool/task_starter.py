@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from mojo_seq import _core
 from mojo_seq.pool.call_encoding import check_callable
@@ -12,16 +11,18 @@ from mojo_seq.pool.mapped_results import map_calls
 from mojo_seq.pool.result_streams import ResultStreams
 from mojo_seq.sequence.cancellation import innermost, raise_if_cancelled
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import ParamSpec, SupportsIndex
+    from typing import Any, ParamSpec, SupportsIndex, TypeVar
 
     from mojo_seq.pool.pool_future import PoolFuture
     from mojo_seq.pool.progress import ProgressCallback
     from mojo_seq.sequence.task_group import TaskGroup
 
     P = ParamSpec("P")
-T = TypeVar("T")
+
+    T = TypeVar("T")
 
 
 class TaskStarter(ResultStreams, Executor):

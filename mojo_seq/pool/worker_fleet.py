@@ -42,10 +42,12 @@ class WorkerFleet:
     Args:
         size: how many places.
         setup: the packed initializer.
+        environment: variables for the workers.
     """
 
-    def __init__(self, size: int, setup: bytes | None) -> None:
+    def __init__(self, size: int, setup: bytes | None, environment: dict[str, str]) -> None:
         self._setup = setup
+        self._environment = environment
         self._owner = os.getpid()
         self._numbers = itertools.count(1)
         self._choices = itertools.count(1)
@@ -241,7 +243,7 @@ class WorkerFleet:
 
     def _start(self, process: WorkerProcess) -> None:
         if not self._closing:
-            process.start(self._setup, self._tee, self._on_lost)
+            process.start(self._setup, self._environment, self._tee, self._on_lost)
 
     def _on_lost(self, process: WorkerProcess) -> None:
         with self._lock:

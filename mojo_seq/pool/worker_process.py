@@ -143,6 +143,7 @@ class WorkerProcess:
     def start(
         self,
         setup: bytes | None,
+        environment: dict[str, str],
         tee: StderrTee,
         on_lost: Callable[[WorkerProcess], object],
     ) -> None:
@@ -150,12 +151,13 @@ class WorkerProcess:
 
         Args:
             setup: the packed initializer.
+            environment: variables for it.
             tee: takes its standard error.
             on_lost: called when it is lost: with it, as a task, once. Also if it cannot be started.
         """
         self._started = monotonic()
         try:
-            self._child = self._spawn(setup, tee)
+            self._child = self._spawn(setup, environment, tee)
         except Exception as error:
             with self._lock:
                 self._failure = f"it could not be started: {error}"
@@ -172,10 +174,18 @@ class WorkerProcess:
         self._watcher = _core.SimpleWatcher()
         self._watcher.watch(self.control, _core.Signals.READABLE, on_readable)
 
-    def _spawn(self, setup: bytes | None, tee: StderrTee) -> ChildProcess:
+    def _spawn(
+        self, setup: bytes | None, environment: dict[str, str], tee: StderrTee
+    ) -> ChildProcess:
         self._stderr, fd = tee.add()
         try:
-            return start_child(serve, (self._far, setup), name=self.name, stderr=fd)
+            return start_child(
+                serve,
+                (self._far, setup),
+                name=self.name,
+                stderr=fd,
+                environment=environment,
+            )
         finally:
             os.close(fd)
 

@@ -69,18 +69,26 @@ def start_child(
     name: str | None = None,
     on_error: Callable[[BadMessageReport], object] | None = None,
     stderr: int | None = None,
+    environment: dict[str, str] | None = None,
 ) -> ChildProcess:
-    """`spawn_process` for those who want the process's standard error.
+    """`spawn_process` for those who want the process's standard error, or another environment.
 
     Args:
         stderr: the descriptor that becomes it; stays the caller's. None: it is inherited.
+        environment: variables that are set before the main module is imported, and whatever that
+            imports.
     """
     from mojo_seq.process import child_log, main_module, spawn_arguments
 
     main_module.check_not_importing()
     if name is None:
         name = str(getattr(target, "__name__", type(target).__name__))
-    preparation = {"name": name, "argv": sys.argv, "levels": child_log.levels_here()}
+    preparation = {
+        "name": name,
+        "argv": sys.argv,
+        "levels": child_log.levels_here(),
+        "environment": environment or {},
+    }
     payload, handles = spawn_arguments.pack(preparation, target, args)
     near, far = _core.create_message_pipe()
     try:

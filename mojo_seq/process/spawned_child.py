@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 
 from mojo_seq import _core
 from mojo_seq.process import child_log, main_module
@@ -15,6 +17,8 @@ from mojo_seq.process.spawn_arguments import Arguments
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from typing import NoReturn
+
+_HIGH = 1024  # where the core puts them, as its engine has it
 
 
 def main(control_fd: int, lifeline_fd: int, descriptor_limit: int, block_interrupts: bool) -> None:
@@ -31,6 +35,7 @@ def main(control_fd: int, lifeline_fd: int, descriptor_limit: int, block_interru
     """
     for fd in (control_fd, lifeline_fd):
         os.set_inheritable(fd, False)
+    _make_room_for_descriptors(control_fd)
     _core.watch_lifeline(lifeline_fd)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(descriptor_limit, hard), hard))
@@ -41,6 +46,13 @@ def main(control_fd: int, lifeline_fd: int, descriptor_limit: int, block_interru
     except KeyboardInterrupt:
         sys.excepthook = lambda *exc_info: None
         raise
+
+
+def _make_room_for_descriptors(fd: int) -> None:
+    """The core puts its own above all others. The kernel's table for them grows at once as long as
+    there is one thread, but later on it takes the kernel many milliseconds."""
+    with suppress(OSError):  # there may be no room: the core knows what to do then
+        os.close(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH))
 
 
 def _run(control: _core.MessagePipeHandle) -> None:
@@ -56,6 +68,7 @@ def _run(control: _core.MessagePipeHandle) -> None:
     atexit.register(pipe.close)
     try:
         sys.argv[:] = preparation["argv"]
+        os.environ.update(preparation["environment"])
         main_module.import_again(preparation["main"])
         target, args = arguments.load()
         target(pipe, *args)

@@ -111,10 +111,11 @@ class CurrentTask:
 
 
 def current_task() -> CurrentTask:
-    """The task of a pool that the caller is in: a thread, a worker process or an actor runs it.
+    """The task that the caller is in: of a task group, a process pool or an actor pool.
 
-    It may be called at any depth, also in an event loop that the task runs, and in other threads
-    that got the task's context variables, as those of `asyncio.to_thread` do.
+    What was just posted or submitted to a ThreadPool, or asked of an actor in another process, is
+    none. It may be called at any depth, also in an event loop that the task runs, and in other
+    threads that got the task's context variables, as those of `asyncio.to_thread` do.
 
     Raises:
         RuntimeError: this is no such task.
@@ -124,7 +125,7 @@ def current_task() -> CurrentTask:
         if isinstance(node, TaskState):
             return CurrentTask(node)
         node = node._parent
-    raise RuntimeError("not in a task of a pool")
+    raise RuntimeError("not in a task of a group, a process pool or an actor pool")
 
 
 def check_cancelled() -> None:

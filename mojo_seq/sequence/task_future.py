@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
 
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from typing import Any, TypeVar
 
-_T = TypeVar("_T")
+if TYPE_CHECKING:
+    _T = TypeVar("_T")
+else:
+    _T = object
 
 
 class TaskFuture(Future[_T]):

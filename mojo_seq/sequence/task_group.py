@@ -203,7 +203,10 @@ class TaskGroup:
             self._open = False  # there is no way to wait
             self._scope.leave(None)
             raise
-        return self._end(exc, error, interrupt)
+        try:
+            return self._end(exc, error, interrupt)
+        finally:
+            del exc, error, interrupt  # what is raised refers to this frame
 
     async def __aenter__(self) -> Self:
         self.__enter__()
@@ -220,7 +223,10 @@ class TaskGroup:
     ) -> bool:
         error = self._begin_end(exc)
         outside = await self._node.host.wait(self._is_over, self._set_on_news, self.cancel)
-        return self._end(exc, error, outside)
+        try:
+            return self._end(exc, error, outside)
+        finally:
+            del exc, error, outside
 
     def _set_on_news(self, on_news: Callable[[], object]) -> None:
         self._on_news = on_news
@@ -284,9 +290,9 @@ class TaskGroup:
         self._node.unlisten(self)
         errors, self._errors = self._errors, []
         exit_, self._exit = self._exit, None
-        for each in (error, outside):
-            if is_exit(each):
-                exit_, error, outside = each, None, None
+        if is_exit(outside) or is_exit(error):
+            exit_ = outside if is_exit(outside) else error
+            error = outside = None
         given = outside if exit_ is None else None
         if given is None and exit_ is None:
             if error is None:

@@ -145,7 +145,7 @@ def test_methods_hear_of_the_end(pool: ActorPool[Worker], method: Any) -> None:
         assert started.wait(TIMEOUT)
         group.cancel()
     assert future.cancelled()
-    with move_on_after(0.01) as scope, pool.task_group() as group:
+    with move_on_after(0.2) as scope, pool.task_group() as group:
         future = group.submit(method)
     assert scope.cancelled_caught and future.cancelled()
 

@@ -173,7 +173,8 @@ CONTRACT = {
         .publish(*args, **kwargs)
     """,
     "12 worker pools": """
-        ProcessPool(max_workers=None, *, initializer=None, initargs=(), max_tasks_per_child=None)
+        ProcessPool(max_workers=None, *, initializer=None, initargs=(), max_tasks_per_child=None,\
+ environment=None)
         .submit(fn, /, *args, **kwargs)
         .map(fn, *iterables, timeout=None, chunksize=1, progress=None)
         .shutdown(wait=True, *, cancel_futures=False)  .__enter__()  .__exit__(*exc_info)
@@ -188,7 +189,8 @@ CONTRACT = {
         TaskGroup  .submit(fn, /, *args, **kwargs)  .cancel()  .cancelled
         .__enter__()  .__exit__(exc_type, exc, traceback)
         .__aenter__()  .__aexit__(exc_type, exc, traceback)
-        CancelScope(*, deadline=None, shield=False)  .cancel()  .deadline  .cancel_called  .cancelled_caught
+        CancelScope(*, deadline=None, shield=False)  .cancel()  .deadline  .cancel_called
+        .cancelled_caught
         move_on_after(seconds, *, shield=False)  fail_after(seconds, *, shield=False)
         current_task()  check_cancelled()
         CurrentTask  .cancelled  .deadline  .check_cancelled()  .report(done, total=None)

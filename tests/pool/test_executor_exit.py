@@ -118,6 +118,34 @@ except KeyboardInterrupt:
     assert all_gone(done.stdout)
 
 
+def test_ctrl_c_while_submitting(run_python: RunPython) -> None:
+    """Whatever it interrupts, the pool goes on, and all that was submitted is done."""
+    code = """
+import random
+
+def submit_until_interrupted(futures):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.003))
+        while True:
+            futures.append(pool.submit(abs, -5))
+            if random.random() < 0.05:
+                futures[-1].result()
+    except KeyboardInterrupt:
+        return
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+with ProcessPool(3) as pool:
+    for _ in range(40):
+        futures = []
+        for _ in range(20):
+            submit_until_interrupted(futures)
+        assert {future.result(20) for future in futures} <= {5}
+    print(*pool.map(abs, range(5)))
+"""
+    done = run_python(PROLOGUE + code)
+    assert (done.stdout, done.stderr) == ("0 1 2 3 4\n", "")
+
+
 def test_ctrl_c_in_the_block(run_python: RunPython) -> None:
     """It is on its way out, so the tasks are waited for; once more, and they are not."""
     code = """

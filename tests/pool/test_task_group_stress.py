@@ -35,7 +35,7 @@ class Round:
         self._rng = rng
         self._lock = threading.Lock()
         self._futures: dict[TaskFuture[str], str] = {}
-        self._ended = Counter[TaskFuture[str]]()
+        self._ended = Counter[concurrent.futures.Future[str]]()
 
     def _submit(self, group: TaskGroup) -> TaskFuture[str]:
         kind = self._rng.choice(KINDS)
@@ -44,7 +44,7 @@ class Round:
         future.add_done_callback(self._count)
         return future
 
-    def _count(self, future: TaskFuture[str]) -> None:
+    def _count(self, future: concurrent.futures.Future[str]) -> None:
         with self._lock:
             self._ended[future] += 1
 

@@ -25,7 +25,7 @@ from mojo_seq import (
 )
 
 TIMEOUT = 30.0
-SOON = 0.01
+SOON = 0.1
 
 Run = Callable[[Callable[[], Awaitable[object]]], None]
 

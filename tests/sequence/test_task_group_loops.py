@@ -12,7 +12,7 @@ import trio
 from mojo_seq import CancelledError, CancelScope, ThreadPool, current_task, move_on_after
 
 TIMEOUT = 30.0
-SOON = 0.01
+SOON = 0.1
 
 
 def cooperate() -> None:
