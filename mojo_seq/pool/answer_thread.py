@@ -155,8 +155,7 @@ class AnswerThread:
         if answer.kind == ITEM:
             return link.sent[0]
         if answer.kind == SKIPPED:
-            link.pop()
-            return None
+            return self._dispatcher.skip(link)
         self._dispatcher.note_time(answer.micros)
         return link.pop()
 

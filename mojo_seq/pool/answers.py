@@ -65,6 +65,8 @@ def deliver(task: PoolTask, answer: Answer) -> None:
     future.let_go()
     if answer.kind == RESULT:
         future.succeed(answer.outcome)
+    elif answer.kind == SKIPPED:
+        future.finish_cancelled()  # if whoever revoked it did not come to it
     elif _is_cancel(task, answer.outcome):
         future.finish_cancelled()
     else:

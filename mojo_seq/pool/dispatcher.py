@@ -313,6 +313,15 @@ class Dispatcher:
                 return
             self.fill(opened, failed)
 
+    def skip(self, link: TaskLink) -> PoolTask | None:
+        """A worker has skipped a task. Returns it if it was cancelled."""
+        task = link.pop()
+        if task is not None and not task.is_revoked:  # Ctrl-C has kept its cancellation from more
+            task.is_over = False
+            self._requeue([task])
+            return None
+        return task
+
     def note_time(self, micros: int) -> None:
         """A task has taken so long."""
         mean = self._micros

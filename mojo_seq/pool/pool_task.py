@@ -87,6 +87,11 @@ class PoolTask:
         self._encoded.write_to(pipe)
         self._was_written = True
 
+    @property
+    def plain(self) -> bytes | None:
+        """Its message, if that is nothing but bytes."""
+        return None if self._encoded is None else self._encoded.plain
+
     def describe(self) -> str:
         """What it calls."""
         return "" if self._call is None else describe(*self._call)

@@ -28,6 +28,7 @@ class TaskLink:
 
     __slots__ = (
         "_first",
+        "_written",
         "board",
         "is_doomed",
         "is_lost",
@@ -53,6 +54,7 @@ class TaskLink:
         assert worker.process is not None
         self.process = worker.process
         self.sent: deque[PoolTask | None] = deque()  # None: was taken back; an answer comes still
+        self._written: list[None] = []  # not empty: the last task was
         self._first = 0  # the number of the first of them
         self.is_ready = False  # it has said so
         self.is_doomed = False  # gets no more tasks
@@ -75,29 +77,40 @@ class TaskLink:
         return 1 if self.worker.load else 0
 
     def send(self, task: PoolTask) -> None:
-        """Writes a task to the pipe. Raises what `MessagePipeHandle.write` does."""
-        try:
-            self._send(task)
-        except Exception:
-            raise
-        except BaseException:
-            # Ctrl-C, and nobody knows whether the message was written. Without this worker all
-            # others agree again on what is where.
-            self.is_doomed = True
-            self.process.kill()
-            raise
+        """Writes a task to the pipe. Raises what `MessagePipeHandle.write` does.
 
-    def _send(self, task: PoolTask) -> None:
+        Ctrl-C may come between any two steps, and must not leave in doubt what is in the pipe.
+        """
         number = self._first + len(self.sent)
         self.board.put(number)
-        task.write_to(self.pipe)
         if not self.sent:
             self.last_answer = monotonic()
         task.link = self
         task.number = number
-        self.sent.append(task)
+        self._written.clear()
+        try:
+            self.sent.append(task)
+            payload = task.plain
+            if payload is None:
+                task.write_to(self.pipe)
+                self._written.append(None)
+            else:  # one step, as all of it is the interpreter's own
+                self._written.extend(map(self.pipe.write, (payload,)))
+        except BaseException as error:
+            if self._written:
+                raise  # it will be done
+            self._undo(task)
+            if not isinstance(error, Exception) and task.plain is None:
+                self.is_doomed = True  # nobody knows: the others do what it has
+                self.process.kill()
+            raise
         if self.left is not None:
             self.left -= 1
+
+    def _undo(self, task: PoolTask) -> None:
+        if self.sent and self.sent[-1] is task:
+            self.sent.pop()
+        task.link = None
 
     def pop(self) -> PoolTask | None:
         """The first task was answered."""

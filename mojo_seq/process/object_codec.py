@@ -51,6 +51,14 @@ class Encoded:
         """The handles in the object; they move when it is written."""
         return self._encoder.handles
 
+    @property
+    def plain(self) -> bytes | None:
+        """All of it, if that is nothing but a few bytes; None if there is more to be sent."""
+        encoder = self._encoder
+        if encoder.buffers or encoder.handles or self._kept or len(self._pickled) >= _LARGE:
+            return None
+        return self._pickled + self._suffix
+
     def write_to(self, pipe: _core.MessagePipeHandle) -> None:
         """Raises what `MessagePipeHandle.write` does, and ResourceExhaustedError if it exceeds the
         memory budget; then it can be written again."""
