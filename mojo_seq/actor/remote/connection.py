@@ -265,13 +265,6 @@ class Connection(PipeReader):
         else:
             self.on_other(kind, number, ask, payload, handles)
 
-    def on_other(
-        self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
-    ) -> None:
-        """A kind that only some nodes send."""
-        for each in handles:
-            each.close()
-
     def _settle(self, kind: int, ask: int, payload: bytes | memoryview, handles: list[Any]) -> None:
         reply = self._pending.pop(ask, None)
         try:
