@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from mojo_seq import _core
-from mojo_seq.actor.actor import Actor, methods_of
+from mojo_seq.actor.actor import Actor
 from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.ending import Ending
 from mojo_seq.actor.interleaving import is_interleaved
@@ -58,21 +58,6 @@ class LocalCell(Observed, _core.ActorCell):
     _finishing: bool  # sequence: on_stop is being called, or was
 
     # Who it is.
-
-    @property
-    def identity(self) -> tuple[bytes, int]:
-        """(id of its system, number there)."""
-        return self.system.id, self.number
-
-    @property
-    def ref(self) -> ActorRef[Any]:
-        """A new reference to it."""
-        return ActorRef(self, methods_of(self.actor_class))
-
-    @property
-    def is_alive(self) -> bool:
-        """False from its end, or its being killed."""
-        return self.end_reason is None and not self.closed
 
     @property
     def is_finishing(self) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mojo_seq.actor.actor import methods_of
+from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.reasons import Down, StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mojo_seq.actor.actor_ref import ActorRef
+    from mojo_seq.actor.actor import Actor
     from mojo_seq.actor.actor_system import ActorSystem
     from mojo_seq.actor.cell import LocalCell
     from mojo_seq.actor.guardian import Guardian
@@ -23,7 +25,7 @@ class EndObserver(Protocol):
 
 
 class Observed:
-    """What has an end that others are told. A part of cells."""
+    """What has an identity, and an end that others are told. A part of cells."""
 
     if not TYPE_CHECKING:  # a checker would miss the attributes below, which every cell has
         __slots__ = ()
@@ -33,6 +35,24 @@ class Observed:
         guardian: Guardian
         observers: list[EndObserver] | None  # the system's lock, like the next
         end_reason: StopReason | None
+        number: int
+        actor_class: type[Actor]
+        closed: bool
+
+    @property
+    def identity(self) -> tuple[bytes, int]:
+        """(id of its home, number there)."""
+        return self.system.id, self.number
+
+    @property
+    def ref(self) -> ActorRef[Any]:
+        """A new reference to it."""
+        return ActorRef(self, methods_of(self.actor_class))
+
+    @property
+    def is_alive(self) -> bool:
+        """False from its end, or its being killed."""
+        return self.end_reason is None and not self.closed
 
     def watch_end(self, observer: EndObserver) -> None:
         """Has `observer.on_down(identity, reason)` called once when it has ended; or now."""
@@ -43,8 +63,7 @@ class Observed:
                     self.observers = []
                 self.observers.append(observer)
                 return
-        cell: Any = self  # each kind has its own `identity`
-        observer.on_down(cell.identity, reason)
+        observer.on_down(self.identity, reason)
 
     def unwatch_end(self, observer: EndObserver) -> None:
         """Takes that back; harmless if there is nothing to take back."""

@@ -6,9 +6,9 @@ import atexit
 import os
 import threading
 
-from mojo_seq import _core
 from mojo_seq.process.log_reader import LogReader
-from mojo_seq.sequence import RunLoop, SequencedTaskRunner
+from mojo_seq.sequence import SequencedTaskRunner
+from mojo_seq.sequence.loop_thread import LoopThread
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ class ChildSupervisor:
         self._readers = set[LogReader]()  # _lock
         self._abandoned: dict[LogReader, Callable[[], object]] = {}
         self._unreaped: set[Callable[[], object]] = set()  # _lock
-        self._loop: RunLoop | None = None  # _lock
-        self._thread: threading.Thread | None = None  # _lock
+        self._thread: LoopThread | None = None  # _lock
 
     def add(self, reader: LogReader) -> None:
         """Reads from now on.
@@ -39,16 +38,10 @@ class ChildSupervisor:
             ResourceExhaustedError: no thread can be started.
         """
         with self._lock:
-            if self._loop is None:
-                loop = RunLoop.for_own_thread()
-                thread = threading.Thread(target=loop.run, name="mojo_seq-children", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError as error:
-                    raise _core.ResourceExhaustedError(f"no thread to be had: {error}") from error
-                self._loop, self._thread = loop, thread
+            if self._thread is None:
+                self._thread = LoopThread("mojo_seq-children")
             self._readers.add(reader)
-            self._loop.task_runner.post_task(reader.watch, self._on_end)
+            self._thread.task_runner.post_task(reader.watch, self._on_end)
 
     def remove(self, reader: LogReader) -> None:
         """Forgets a reader; the last takes the thread with it. Nothing happens the second time."""
@@ -90,12 +83,9 @@ class ChildSupervisor:
         with self._lock:
             if only_if_idle and (self._readers or self._unreaped):
                 return
-            loop, self._loop = self._loop, None
-            thread, self._thread = self._thread, None
-        if loop is not None and thread is not None:
-            loop.quit()
-            if thread is not threading.current_thread():
-                thread.join()
+            ended, self._thread = self._thread, None
+        if ended is not None:
+            ended.end()
 
 
 supervisor = ChildSupervisor()

@@ -73,13 +73,6 @@ class Accepted(PipeReader):
         else:
             self.on_other(kind, number, ask, payload, handles)
 
-    def on_other(
-        self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
-    ) -> None:
-        """A kind that only some clients send."""
-        for each in handles:
-            each.close()
-
     def _call(
         self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
     ) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mojo_seq.actor.remote.route import Route
-    from mojo_seq.actor.remote.wire import Sendable
+    from mojo_seq.actor.remote.wire import _Sendable
     from mojo_seq.actor.reply import Reply
     from mojo_seq.system import Message, MessagePipeHandle
 
@@ -68,7 +68,7 @@ class Connection(PipeReader):
 
     # Sending.
 
-    def ask(self, reply: Reply[Any], ask: int, encoded: Sendable) -> bool:
+    def ask(self, reply: Reply[Any], ask: int, encoded: _Sendable) -> bool:
         """Sends an ask; what becomes of it is in the reply. False: nobody is there, and neither
         message nor reply is concerned.
 
@@ -80,7 +80,7 @@ class Connection(PipeReader):
         self.go_on()
         return True
 
-    def begin_ask(self, reply: Reply[Any], ask: int, encoded: Sendable) -> bool:
+    def begin_ask(self, reply: Reply[Any], ask: int, encoded: _Sendable) -> bool:
         """The same without `go_on`, which has to follow. Nobody is told anything yet, so that it
         can be called with a lock."""
         self._pending[ask] = reply
@@ -113,7 +113,7 @@ class Connection(PipeReader):
             finally:
                 self._reading.release()
 
-    def tell(self, encoded: Sendable) -> bool:
+    def tell(self, encoded: _Sendable) -> bool:
         """Sends what has no answer. False: nobody is there, and it can be sent elsewhere.
 
         Raises:
@@ -130,7 +130,7 @@ class Connection(PipeReader):
             raise
         return True
 
-    def write(self, encoded: Sendable) -> bool:
+    def write(self, encoded: _Sendable) -> bool:
         """The same; False: nobody is there, and it will not be sent."""
         if self.tell(encoded):
             return True
@@ -264,13 +264,6 @@ class Connection(PipeReader):
                 tell(answer)
         else:
             self.on_other(kind, number, ask, payload, handles)
-
-    def on_other(
-        self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
-    ) -> None:
-        """A kind that only some nodes send."""
-        for each in handles:
-            each.close()
 
     def _settle(self, kind: int, ask: int, payload: bytes | memoryview, handles: list[Any]) -> None:
         reply = self._pending.pop(ask, None)

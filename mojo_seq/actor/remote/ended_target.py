@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from mojo_seq.actor.remote.connection import dead_error
+from mojo_seq.actor.remote.description import Described
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from typing import Any
 
-    from mojo_seq.actor.actor import Actor
     from mojo_seq.actor.observers import EndObserver
     from mojo_seq.actor.reasons import StopReason
-    from mojo_seq.actor.remote.remote_target import Description
+    from mojo_seq.actor.remote.description import Description
     from mojo_seq.actor.reply import Reply
 
 
-class EndedTarget:
+class EndedTarget(Described):
     """Fails all asks. Any thread.
 
     Args:
@@ -28,18 +28,6 @@ class EndedTarget:
         self.description = description
         self.is_alive = is_alive
         self._reason = reason
-
-    @property
-    def identity(self) -> tuple[bytes, int]:
-        return self.description.identity
-
-    @property
-    def name(self) -> str | None:
-        return self.description.name
-
-    @property
-    def actor_class(self) -> type[Actor]:
-        return self.description.actor_class
 
     def send(
         self,

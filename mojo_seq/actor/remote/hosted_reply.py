@@ -61,13 +61,16 @@ class HostedReply(Reply):  # type: ignore[type-arg]  # at run time that would co
         """The core knows of the last actor in the cycle only; the path knows of the others."""
         from mojo_seq.actor.remote.ref_pickling import ref_to
 
+        between = list(self.path.values())
         waited_for = {each.token for each in self.target.waits()}
         hits = [number for number, token in enumerate(self.path) if token in waited_for]
+        if not hits:  # it is about to wait, for what it asked in the service of an ask to itself
+            asked = [who is not None and who[0] == self.target.identity for who in between]
+            hits = [number + 1 for number, itself in enumerate(asked[:-1]) if itself]
         if len(error.chain) != 1 or not hits:
             return error
-        between = list(self.path.values())[hits[-1] :]
         last = error.chain[0]
-        chain = (last, *(ref_to(*each) for each in between if each is not None), last)
+        chain = (last, *(ref_to(*each) for each in between[hits[-1] :] if each is not None), last)
         return _core.AskCycleError(
             "the answer can never come, for everybody here waits for the next: "
             + " -> ".join(map(repr, chain)),

@@ -6,8 +6,11 @@ import atexit
 import os
 import threading
 
-from mojo_seq import _core
-from mojo_seq.sequence import RunLoop, SequencedTaskRunner
+from mojo_seq.sequence.loop_thread import LoopThread
+
+TYPE_CHECKING = False  # of typing, whose import takes longer than ours
+if TYPE_CHECKING:
+    from mojo_seq.sequence import SequencedTaskRunner
 
 
 class IoThread:
@@ -20,8 +23,7 @@ class IoThread:
         """Also in a forked child, which has neither the thread nor its users."""
         self._lock = threading.Lock()
         self._users = 0  # _lock
-        self._loop: RunLoop | None = None  # _lock
-        self._thread: threading.Thread | None = None  # _lock
+        self._thread: LoopThread | None = None  # _lock
         self._process = os.getpid()
 
     def acquire(self) -> SequencedTaskRunner:
@@ -31,16 +33,10 @@ class IoThread:
             ResourceExhaustedError: no thread can be started.
         """
         with self._lock:
-            if self._loop is None:
-                loop = RunLoop.for_own_thread()
-                thread = threading.Thread(target=loop.run, name="mojo_seq-actors", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError as error:
-                    raise _core.ResourceExhaustedError(f"no thread to be had: {error}") from error
-                self._loop, self._thread = loop, thread
+            if self._thread is None:
+                self._thread = LoopThread("mojo_seq-actors")
             self._users += 1
-            return self._loop.task_runner
+            return self._thread.task_runner
 
     def release(self, process: int) -> None:
         """One user less, of those of `process` (os.getpid()); the last takes the thread along."""
@@ -50,26 +46,16 @@ class IoThread:
             self._users -= 1
             if self._users > 0:
                 return
-            ended = self._take()  # the next user, who may be just coming, has another one
-        self._end(*ended)
+            ended, self._thread = self._thread, None  # who is just coming has another one
+        if ended is not None:
+            ended.end()
 
     def stop(self) -> None:
         """Ends the thread; also at the interpreter's exit."""
         with self._lock:
-            ended = self._take()
-        self._end(*ended)
-
-    def _take(self) -> tuple[RunLoop | None, threading.Thread | None]:
-        """With the lock."""
-        loop, self._loop = self._loop, None
-        thread, self._thread = self._thread, None
-        return loop, thread
-
-    def _end(self, loop: RunLoop | None, thread: threading.Thread | None) -> None:
-        if loop is not None and thread is not None:
-            loop.quit()
-            if thread is not threading.current_thread():
-                thread.join()
+            ended, self._thread = self._thread, None
+        if ended is not None:
+            ended.end()
 
 
 io_thread = IoThread()

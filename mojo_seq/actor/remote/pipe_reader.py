@@ -19,6 +19,7 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
+    from typing import Any
 
     from mojo_seq.actor.remote.serving_thread import ServingThread as StandIn
     from mojo_seq.system import Message, MessagePipeHandle, Result, SignalsState
@@ -85,6 +86,13 @@ class PipeReader:
     def on_message(self, message: Message) -> None:
         """Called with each message, on the thread that has read it."""
         raise NotImplementedError
+
+    def on_other(
+        self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
+    ) -> None:
+        """A kind of message that only some of those at the other end send."""
+        for each in handles:
+            each.close()
 
     def on_lost(self) -> None:
         """Called once, when nothing will come any more."""

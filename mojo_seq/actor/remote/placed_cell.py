@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from mojo_seq.actor.actor import methods_of
-from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.observers import Observed
 from mojo_seq.actor.reasons import DeadLetter, StopReason
 from mojo_seq.actor.remote import wire
@@ -90,21 +88,6 @@ class PlacedCell(Observed, Route):
         return encode(what, wire.pack_suffix(wire.SPAWN, self.number, 0), parts)
 
     # Who it is.
-
-    @property
-    def identity(self) -> tuple[bytes, int]:
-        """(id of its home, number there)."""
-        return self.system.id, self.number
-
-    @property
-    def ref(self) -> ActorRef[Any]:
-        """A new reference to it."""
-        return ActorRef(self, methods_of(self.actor_class))
-
-    @property
-    def is_alive(self) -> bool:
-        """False from its end, or its being killed."""
-        return self.end_reason is None and not self.closed
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name is not None else f" {self.number}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mojo_seq.actor.remote.connection import Connection
-    from mojo_seq.actor.remote.remote_target import Description
+    from mojo_seq.actor.remote.description import Description
 
 
 class PlacedTarget(RemoteTarget):

@@ -8,10 +8,11 @@ from mojo_seq import _core
 from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.reasons import StopReason
 from mojo_seq.actor.remote.connections import connections
+from mojo_seq.actor.remote.description import Description
 from mojo_seq.actor.remote.ended_target import EndedTarget
 from mojo_seq.actor.remote.node import box_of, node_of
 from mojo_seq.actor.remote.placed_target import PlacedTarget
-from mojo_seq.actor.remote.remote_target import Description, RemoteTarget
+from mojo_seq.actor.remote.remote_target import RemoteTarget
 from mojo_seq.process.encoding import here
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours

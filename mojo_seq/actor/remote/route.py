@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from mojo_seq.actor.remote.chains import _Path
     from mojo_seq.actor.remote.connection import Connection
     from mojo_seq.actor.remote.credits import Purse
-    from mojo_seq.actor.remote.wire import Sendable
+    from mojo_seq.actor.remote.wire import _Sendable
     from mojo_seq.actor.reply import Reply
 
-    _Waiting = tuple[Sendable, int, Reply[Any] | None]
+    _Waiting = tuple[_Sendable, int, Reply[Any] | None]
 
 _LONGEST_SLEEP = 0.05  # seconds between two looks
 
@@ -129,7 +129,7 @@ class Route:
         args: tuple[Any, ...],
         kwargs: dict[str, Any] | None,
         path: _Path | None,
-    ) -> Sendable:
+    ) -> _Sendable:
         said = (method, args, kwargs, path)
         plain = _core.encode_plain(said, kind, self._there, ask)
         if plain is not None:
@@ -141,7 +141,7 @@ class Route:
         return encode(said, wire.pack_suffix(kind, self._there, ask), parts)
 
     def _wait_for_way(
-        self, encoded: Sendable, ask: int, reply: Reply[Any] | None
+        self, encoded: _Sendable, ask: int, reply: Reply[Any] | None
     ) -> Connection | None:
         """The way is known after all; or None, and the message is taken care of."""
         with self._lock:
@@ -182,7 +182,7 @@ class Route:
     def _write(
         self,
         connection: Connection,
-        encoded: Sendable,
+        encoded: _Sendable,
         ask: int,
         reply: Reply[Any] | None,
     ) -> bool:
@@ -207,7 +207,7 @@ class Route:
         return reply is not None
 
     def _is_sent(
-        self, connection: Connection, encoded: Sendable, ask: int, reply: Reply[Any] | None
+        self, connection: Connection, encoded: _Sendable, ask: int, reply: Reply[Any] | None
     ) -> bool:
         """False: nothing was sent, for nobody is there."""
         if self._there in connection.ends:
@@ -216,7 +216,9 @@ class Route:
             return connection.tell(encoded)
         return connection.ask(reply, ask, encoded)
 
-    def _give_up(self, connection: Connection, encoded: Sendable, reply: Reply[Any] | None) -> None:
+    def _give_up(
+        self, connection: Connection, encoded: _Sendable, reply: Reply[Any] | None
+    ) -> None:
         """Nobody is there."""
         encoded.discard()
         if reply is not None:
@@ -299,7 +301,7 @@ class Route:
             self.on_lost(connection)
 
     def _begin(
-        self, connection: Connection, encoded: Sendable, ask: int, reply: Reply[Any] | None
+        self, connection: Connection, encoded: _Sendable, ask: int, reply: Reply[Any] | None
     ) -> bool:
         """False: nobody is there."""
         if self._there in connection.ends:

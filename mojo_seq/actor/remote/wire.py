@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mojo_seq.process.object_codec import Encoded
 
-    Sendable = Encoded | _core.PlainMessage
+    _Sendable = Encoded | _core.PlainMessage
     _Parts = tuple[int, int, int, bytes | memoryview, list[Any]]
 
 SUFFIX = struct.Struct("<Bqq")
