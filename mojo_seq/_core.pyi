@@ -163,10 +163,8 @@ class PlatformHandle(Handle):
 # Segments: internal
 
 @final
-@disjoint_base
-class Segment:
+class Segment(_BufferExporter):
     def __init__(self, _: Never, /) -> None: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
     @property
     def key(self) -> int: ...
     @property

@@ -34,7 +34,7 @@ class ActorTaskGroup(TaskGroup, Generic[A]):
         @overload  # type: ignore[override]
         def submit(
             self: ActorTaskGroup[_B],
-            method: Callable[Concatenate[_B, _P], Coroutine[Any, Any, _T]],
+            fn: Callable[Concatenate[_B, _P], Coroutine[Any, Any, _T]],
             /,
             *args: _P.args,
             **kwargs: _P.kwargs,
@@ -42,14 +42,14 @@ class ActorTaskGroup(TaskGroup, Generic[A]):
         @overload
         def submit(
             self: ActorTaskGroup[_B],
-            method: Callable[Concatenate[_B, _P], _T],
+            fn: Callable[Concatenate[_B, _P], _T],
             /,
             *args: _P.args,
             **kwargs: _P.kwargs,
         ) -> TaskFuture[_T]: ...
         @overload
-        def submit(self, method: str, /, *args: Any, **kwargs: Any) -> TaskFuture[Any]: ...
-        def submit(self, method: Any, /, *args: Any, **kwargs: Any) -> TaskFuture[Any]: ...
+        def submit(self, fn: str, /, *args: Any, **kwargs: Any) -> TaskFuture[Any]: ...
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> TaskFuture[Any]: ...
 
 
 class _Calls:

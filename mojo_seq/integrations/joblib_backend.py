@@ -13,6 +13,7 @@ call works; and arrays travel in shared memory, whatever their size. They are re
 from __future__ import annotations
 
 import weakref
+from abc import ABCMeta
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def register(*, make_default: bool = False) -> None:
     register_parallel_backend(NAME, MojoSeqBackend, make_default=make_default)
 
 
-class MojoSeqBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc]
+class MojoSeqBackend(AutoBatchingMixin, ParallelBackendBase, metaclass=ABCMeta):  # type: ignore[misc]
     """What joblib makes by the name "mojo_seq"; parameters of `parallel_config` come here.
 
     It has a pool of its own, which is started when it is first needed, and ends with the backend:

@@ -9,13 +9,14 @@ from collections import deque
 from functools import partial
 
 from mojo_seq import _core
-from mojo_seq.pool.answers import Answer, deliver, read_answers
+from mojo_seq.pool.answers import Answer, deliver, deliver_failed, read_answers
 from mojo_seq.pool.broken_pool_error import BrokenPoolError
 from mojo_seq.pool.task_wire import FAILURE, ITEM, READY, SKIPPED
 from mojo_seq.pool.worker_died_error import WorkerDiedError
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
+    from mojo_seq.pool.answers import _Failed
     from mojo_seq.pool.dispatcher import Dispatcher
     from mojo_seq.pool.pool_task import PoolTask
     from mojo_seq.pool.task_link import TaskLink
@@ -103,15 +104,14 @@ class AnswerThread:
         dispatcher = self._dispatcher
         if spread:
             dispatcher.timers.run()
-        failed: list[tuple[PoolTask, BaseException]] = []
+        failed: list[_Failed] = []
         with dispatcher.lock:
             pause = dispatcher.share()
             if spread or dispatcher.has_moved:
                 dispatcher.spread(failed)
             due = dispatcher.timers.pause()
             is_over = dispatcher.is_over() and not self._dying and not self._news
-        for task, error in failed:
-            deliver(task, Answer(FAILURE, 0, error))
+        deliver_failed(failed)
         if is_over and not failed:
             return None
         pauses = [each for each in (pause, due) if each is not None]
@@ -130,7 +130,7 @@ class AnswerThread:
         answers = read_answers(messages)
         dispatcher = self._dispatcher
         done: list[tuple[PoolTask, Answer]] = []
-        failed: list[tuple[PoolTask, BaseException]] = []
+        failed: list[_Failed] = []
         with dispatcher.lock:
             for answer in answers:
                 task = self._note(link, answer)
@@ -142,8 +142,7 @@ class AnswerThread:
             dispatcher.retire_spent(link)
         for task, answer in done:
             deliver(task, answer)
-        for task, error in failed:
-            deliver(task, Answer(FAILURE, 0, error))
+        deliver_failed(failed)
         return dispatcher.closing or link.is_doomed
 
     def _note(self, link: TaskLink, answer: Answer) -> PoolTask | None:
@@ -215,4 +214,8 @@ class AnswerThread:
                 self._set.remove_handle(link.pipe)
                 link.close()
             self._links.clear()
+            left = [task for link in links for task in link.sent if task is not None]
+            left += self._dispatcher.queue
+            self._dispatcher.queue.clear()
         self._set.remove_event(self._bell)
+        deliver_failed([(task, None) for task in left if task.is_revoked])

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from mojo_seq.pool.pool_task import PoolTask
 
+    _Failed = tuple[PoolTask, BaseException | None]  # None: it was revoked
+
 logger = logging.getLogger("mojo_seq.pool")
 
 
@@ -71,6 +73,13 @@ def deliver(task: PoolTask, answer: Answer) -> None:
         future.finish_cancelled()
     else:
         future.fail(answer.outcome)
+
+
+def deliver_failed(failed: list[_Failed]) -> None:
+    """Tells the futures of tasks that no worker will answer."""
+    for task, error in failed:
+        task.is_over = True
+        deliver(task, Answer(SKIPPED if task.is_revoked else FAILURE, 0, error))
 
 
 def _is_cancel(task: PoolTask, error: BaseException) -> bool:

@@ -14,6 +14,7 @@ from mojo_seq.pool.task_timers import TaskTimers
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
+    from mojo_seq.pool.answers import _Failed
     from mojo_seq.pool.pool_task import PoolTask
     from mojo_seq.pool.worker_fleet import WorkerFleet
 
@@ -217,11 +218,10 @@ class Dispatcher:
         """Whether all tasks are, after `close`."""
         if not self.closing:
             return False
-        while self.queue and self.queue[0].is_revoked:
-            self.queue.popleft()
-        return not self.queue and not any(
-            task is not None and not task.is_revoked for link in self.links for task in link.sent
-        )
+        if not all(task.is_revoked for task in self.queue):
+            return False
+        sent = (task for link in self.links for task in link.sent)
+        return all(task is None or task.is_revoked for task in sent)
 
     def _choose(self, task: PoolTask) -> TaskLink | None:
         """An idle worker, a new one, or one with room for a task that may wait in a pipe."""
@@ -274,13 +274,13 @@ class Dispatcher:
         if tasks:
             self.has_moved = True
 
-    def fill(self, link: TaskLink, failed: list[tuple[PoolTask, BaseException]]) -> None:
+    def fill(self, link: TaskLink, failed: list[_Failed]) -> None:
         """Gives a worker what it has room for."""
         queue = self.queue
         while queue and link.room(1 if link.is_stale else self._depth) > 0:
             task = queue[0]
             if task.is_revoked:
-                queue.popleft()
+                failed.append((queue.popleft(), None))
                 continue
             if link.sent and not task.is_movable:
                 return
@@ -292,7 +292,7 @@ class Dispatcher:
             except Exception as error:
                 failed.append((task, error))
 
-    def spread(self, failed: list[tuple[PoolTask, BaseException]]) -> None:
+    def spread(self, failed: list[_Failed]) -> None:
         """Gives to all workers what there is, and starts some if there are too few."""
         self.has_moved = False
         for link in sorted(self.links, key=_length):
@@ -300,13 +300,13 @@ class Dispatcher:
             self.retire_spent(link)
         while self.queue and len(self.links) < self._size and self.broken is None:
             if self.queue[0].is_revoked:
-                self.queue.popleft()
+                failed.append((self.queue.popleft(), None))
                 continue
             try:
                 opened = self._open_link()
             except Exception as error:
                 if not self.links:
-                    failed += [(task, error) for task in self.queue if not task.is_revoked]
+                    failed += [(task, error) for task in self.queue]
                     self.queue.clear()
                 return
             if opened is None:

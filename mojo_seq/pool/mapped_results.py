@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mojo_seq.pool.pool_future import PoolFuture
 
-    T = TypeVar("T")
+    _T = TypeVar("_T")
 
 
 class CallInRow:
@@ -47,11 +47,11 @@ class CallInRow:
 def map_calls(
     start: Callable[..., PoolFuture[Any]],
     scope: object,
-    fn: Callable[..., T],
+    fn: Callable[..., _T],
     iterables: tuple[Iterable[Any], ...],
     timeout: float | None,
     chunksize: SupportsIndex,
-) -> Iterator[T]:
+) -> Iterator[_T]:
     """Starts all calls; see `TaskStarter.map`."""
     size = index(chunksize)
     if size < 1:
@@ -81,7 +81,7 @@ def map_calls(
     return results if size == 1 else _flatten(results)
 
 
-def _results(futures: list[PoolFuture[T]], deadline: float | None) -> Iterator[T]:
+def _results(futures: list[PoolFuture[_T]], deadline: float | None) -> Iterator[_T]:
     try:
         while futures:
             left = None if deadline is None else deadline - monotonic()
@@ -90,7 +90,7 @@ def _results(futures: list[PoolFuture[T]], deadline: float | None) -> Iterator[T
         _cancel(futures)
 
 
-def _result_or_cancel(future: PoolFuture[T], timeout: float | None) -> T:
+def _result_or_cancel(future: PoolFuture[_T], timeout: float | None) -> _T:
     """In a function of its own, so that the iterator keeps no result that it has given away."""
     try:
         return future.result(timeout)

@@ -16,13 +16,10 @@ if TYPE_CHECKING:
     from mojo_seq.pool.dispatcher import Dispatcher
     from mojo_seq.pool.pool_task import PoolTask
 
-if TYPE_CHECKING:
-    T = TypeVar("T")
-else:
-    T = object
+    _T = TypeVar("_T")
 
 
-class PoolFuture(_core.ReplyBase, TaskFuture[T]):  # type: ignore[override]
+class PoolFuture(_core.ReplyBase, TaskFuture["_T"]):  # type: ignore[override]
     """The outcome of a call: a concurrent.futures.Future that can also be awaited. Any thread.
 
     It costs no lock: the core completes it and wakes who waits. `concurrent.futures.wait`,
@@ -43,7 +40,7 @@ class PoolFuture(_core.ReplyBase, TaskFuture[T]):  # type: ignore[override]
         self._task: PoolTask | None = task
         self._dispatcher = dispatcher
 
-    def result(self, timeout: float | None = None) -> T:
+    def result(self, timeout: float | None = None) -> _T:
         """Blocks until the call is over, or the scope that the caller is in is cancelled.
 
         Args:
@@ -58,7 +55,7 @@ class PoolFuture(_core.ReplyBase, TaskFuture[T]):  # type: ignore[override]
         try:
             if not self.done():
                 wait_in_scope(self, timeout)
-            outcome: T = super().result(timeout)
+            outcome: _T = super().result(timeout)
             return outcome
         finally:
             del self  # else it would be kept by the traceback of the error that it keeps
@@ -69,7 +66,7 @@ class PoolFuture(_core.ReplyBase, TaskFuture[T]):  # type: ignore[override]
             wait_in_scope(self, timeout)
         return super().exception(timeout)
 
-    def __await__(self) -> Generator[Any, None, T]:
+    def __await__(self) -> Generator[Any, None, _T]:
         """Waits under asyncio or trio, or in a method of an actor."""
         if in_trio_task():
             return TaskFuture.__await__(self)

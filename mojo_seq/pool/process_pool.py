@@ -142,8 +142,9 @@ class ProcessPool(TaskStarter):
         try:
             dispatcher.submit(task)
         except BaseException:
-            task.let_go(is_refused=True)
-            task.future.finish_cancelled()
+            if dispatcher.revoke(task):  # else Ctrl-C came too late to stop it
+                task.let_go(is_refused=True)
+                task.future.finish_cancelled()
             raise
         return task.future
 

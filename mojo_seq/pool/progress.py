@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-ProgressCallback: TypeAlias = "Callable[[float, int | None], object]"
+ProgressCallback: TypeAlias = Callable[[float, int | None], object]
 """Called with how many calls are done, and of how many, as far as that is known."""
 
 _TERMINAL_INTERVAL = 0.1  # seconds between two changes of a bar

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mojo_seq.pool.progress import ProgressCallback
     from mojo_seq.pool.result_iterator import ResultIterator
 
-    T = TypeVar("T")
+    _T = TypeVar("_T")
 
 _TASKS_PER_WORKER = 2  # by default: one that runs, and one that is next
 _GROWTH = 32  # at most
@@ -54,13 +54,13 @@ class ResultStreams:
 
     def imap(
         self,
-        fn: Callable[..., T],
+        fn: Callable[..., _T],
         /,
         *iterables: Iterable[Any],
         buffer: SupportsIndex | None = None,
         chunksize: SupportsIndex = 1,
         progress: bool | ProgressCallback | None = None,
-    ) -> ResultIterator[T]:
+    ) -> ResultIterator[_T]:
         """The results of `fn(*args)` for each `args` of `zip(*iterables)`, in this order.
 
         Nothing runs far ahead of whoever iterates, so the iterables may be infinite: they are
@@ -102,25 +102,25 @@ class ResultStreams:
 
     def imap_unordered(
         self,
-        fn: Callable[..., T],
+        fn: Callable[..., _T],
         /,
         *iterables: Iterable[Any],
         buffer: SupportsIndex | None = None,
         chunksize: SupportsIndex = 1,
         progress: bool | ProgressCallback | None = None,
-    ) -> ResultIterator[T]:
+    ) -> ResultIterator[_T]:
         """The same as `imap`, but the results come as they are made: none waits for another."""
         return self._imap(fn, iterables, buffer, chunksize, progress, ordered=False)
 
     def stream(
         self,
-        fn: Callable[..., Iterable[T]],
+        fn: Callable[..., Iterable[_T]],
         /,
         *args: Any,
         buffer: SupportsIndex = 16,
         progress: bool | ProgressCallback | None = None,
         **kwargs: Any,
-    ) -> ResultIterator[T]:
+    ) -> ResultIterator[_T]:
         """The items of the generator `fn(*args, **kwargs)`, which runs in a worker, as it makes
         them.
 
@@ -160,20 +160,22 @@ class ResultStreams:
 
         room = _positive("buffer", buffer)
         shown = make_progress(progress, name_of(fn))
-        stream: ItemStream[T] = ItemStream(self._start, fn, args, kwargs, room=room, progress=shown)
+        stream: ItemStream[_T] = ItemStream(
+            self._start, fn, args, kwargs, room=room, progress=shown
+        )
         self._streams.add(stream)
         return stream
 
     def _imap(
         self,
-        fn: Callable[..., T],
+        fn: Callable[..., _T],
         iterables: tuple[Iterable[Any], ...],
         buffer: SupportsIndex | None,
         chunksize: SupportsIndex,
         progress: bool | ProgressCallback | None,
         *,
         ordered: bool,
-    ) -> ResultIterator[T]:
+    ) -> ResultIterator[_T]:
         check_callable(fn)
         if not iterables:
             raise TypeError("there must be at least one iterable")
@@ -190,15 +192,15 @@ class ResultStreams:
 
     def _map_with_progress(
         self,
-        fn: Callable[..., T],
+        fn: Callable[..., _T],
         iterables: tuple[Iterable[Any], ...],
         timeout: float | None,
         chunksize: SupportsIndex,
         progress: bool | ProgressCallback,
-    ) -> Iterator[T]:
+    ) -> Iterator[_T]:
         """See `TaskStarter.map`; what cannot be pickled fails in its place."""
         end = None if timeout is None else monotonic() + timeout
-        results: ResultIterator[T] = self._results(
+        results: ResultIterator[_T] = self._results(
             fn,
             iterables,
             size=None,
@@ -211,7 +213,7 @@ class ResultStreams:
 
     def _results(
         self,
-        fn: Callable[..., T],
+        fn: Callable[..., _T],
         iterables: tuple[Iterable[Any], ...],
         *,
         size: int | None,
@@ -219,7 +221,7 @@ class ResultStreams:
         chunksize: int,
         progress: bool | ProgressCallback | None,
         ordered: bool,
-    ) -> ResultIterator[T]:
+    ) -> ResultIterator[_T]:
         from mojo_seq.pool.imap import TaskResults
         from mojo_seq.pool.progress import make_progress
         from mojo_seq.pool.task_window import TaskWindow
@@ -238,7 +240,7 @@ class ResultStreams:
         return TaskResults(window, chunked=chunksize > 1, total=total, progress=shown)
 
 
-def _until_the_first_error(results: ResultIterator[T], end: float | None) -> Iterator[T]:
+def _until_the_first_error(results: ResultIterator[_T], end: float | None) -> Iterator[_T]:
     """As a generator, which ends with the first exception."""
     with results:
         while True:

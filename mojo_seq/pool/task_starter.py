@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from mojo_seq.pool.progress import ProgressCallback
     from mojo_seq.sequence.task_group import TaskGroup
 
-    P = ParamSpec("P")
+    _P = ParamSpec("_P")
 
-    T = TypeVar("T")
+    _T = TypeVar("_T")
 
 
 class TaskStarter(ResultStreams, Executor):
@@ -49,7 +49,9 @@ class TaskStarter(ResultStreams, Executor):
         # dask and others look for it, as concurrent.futures' executors have it.
         return self.max_workers
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> PoolFuture[T]:
+    def submit(
+        self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> PoolFuture[_T]:
         """Calls `fn(*args, **kwargs)` in a worker, on its main thread.
 
         The call is pickled here, once; numpy arrays and other large buffers in it go beside the
@@ -90,12 +92,12 @@ class TaskStarter(ResultStreams, Executor):
 
     def map(
         self,
-        fn: Callable[..., T],
+        fn: Callable[..., _T],
         *iterables: Iterable[Any],
         timeout: float | None = None,
         chunksize: SupportsIndex = 1,
         progress: bool | ProgressCallback | None = None,
-    ) -> Iterator[T]:
+    ) -> Iterator[_T]:
         """The results of `fn(*args)` for each `args` of `zip(*iterables)`, in this order.
 
         The iterables are exhausted here, and all calls submitted. An exception is raised in the

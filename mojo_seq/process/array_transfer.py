@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    Array = np.ndarray[Any, np.dtype[Any]]
+    _Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Place:
@@ -26,7 +26,7 @@ class Place:
     __slots__ = ("array", "first", "nbytes", "offset", "segment")
 
     def __init__(
-        self, array: Array, segment: _core.Segment, offset: int, nbytes: int, first: int
+        self, array: _Array, segment: _core.Segment, offset: int, nbytes: int, first: int
     ) -> None:
         self.array = array
         self.segment = segment
@@ -45,7 +45,7 @@ class Place:
         return rebuild, (buffer, array.dtype, array.shape, array.strides, self.first)
 
 
-def find(array: Array) -> Place | None:
+def find(array: _Array) -> Place | None:
     """Where it is; None: not in shared memory, or it has no items."""
     if array.size == 0 or array.dtype.hasobject or array.dtype.itemsize == 0:
         return None
@@ -63,7 +63,7 @@ def find(array: Array) -> Place | None:
     return Place(array, found[0], found[1], nbytes, first - low)
 
 
-def reduce_shared(array: Array) -> tuple[Any, ...] | None:
+def reduce_shared(array: _Array) -> tuple[Any, ...] | None:
     """What pickle makes of an array that is shared; None if it is not."""
     place = find(array)
     if place is None or not place.segment.is_shared:
@@ -71,7 +71,7 @@ def reduce_shared(array: Array) -> tuple[Any, ...] | None:
     return place.reduce(place.buffer())
 
 
-def reduce_given(array: Array, encoder: Encoder) -> Any:
+def reduce_given(array: _Array, encoder: Encoder) -> Any:
     """What pickle makes of an array that is given away."""
     place = find(array)
     if place is not None and _may_go(array, place.segment):
@@ -93,7 +93,7 @@ def _has_buffer(reduced: Any) -> bool:
     return bool(reduced[1]) and isinstance(reduced[1][0], PickleBuffer)
 
 
-def _may_go(array: Array, segment: _core.Segment) -> bool:
+def _may_go(array: _Array, segment: _core.Segment) -> bool:
     """It can be written to, and nobody else here looks at its memory, as far as can be known."""
     if not array.flags.writeable or segment.is_frozen:
         return False
@@ -117,7 +117,7 @@ def _alone() -> int:
 
 def rebuild(
     buffer: Any, dtype: np.dtype[Any], shape: tuple[int, ...], strides: tuple[int, ...], first: int
-) -> Array:
+) -> _Array:
     """Makes the array again, as a view of the buffer."""
     import numpy as np
 

@@ -68,23 +68,21 @@ class Encoder:
     __slots__ = (
         "_given",
         "_once",
-        "_withdrawn",
+        "_unsent",
         "buffers",
         "handles",
-        "made",
         "read_only",
         "trial",
     )
 
     def __init__(self, trial: bool = False, read_only: bool = False) -> None:
         self.handles: list[_core.Handle] = []
-        self.made: list[_core.Handle] = []  # those of them that nobody else knows
         self.buffers: list[OutOfBand] = []
         self.trial = trial
         self.read_only = read_only
         self._once: dict[Hashable, int] | None = None
         self._given: dict[int, _Given] | None = None
-        self._withdrawn: list[Callable[[], object]] = []
+        self._unsent: _Unsent | None = None
 
     def add_handle(self, handle: _core.Handle) -> int:
         """Sends a handle beside the pickle.
@@ -109,7 +107,7 @@ class Encoder:
         place = once.get(key)
         if place is None:
             handle = make()
-            self.made.append(handle)
+            self._if_unsent().made.append(handle)
             place = once[key] = self.add_handle(handle)
         return place
 
@@ -140,21 +138,47 @@ class Encoder:
             self._given = {}
         self._given[id(buffer)] = _Given(buffer, take_back is not None)
         if take_back is not None:
-            self._withdrawn.append(take_back)
+            self._if_unsent().take_back.append(take_back)
 
     def sent(self) -> None:
         """There is nothing to be taken back any more."""
-        self._withdrawn.clear()
+        if self._unsent is not None:
+            self._unsent.take_back.clear()
+
+    def forget_made(self) -> None:
+        """Somebody else has the handles that were made for it."""
+        if self._unsent is not None:
+            self._unsent.made.clear()
 
     def discard(self) -> None:
         """It will not be sent."""
+        if self._unsent is not None:
+            self._unsent.undo()
+
+    def _if_unsent(self) -> _Unsent:
+        if self._unsent is None:
+            self._unsent = _Unsent()
+        return self._unsent
+
+
+class _Unsent:
+    """What is to be undone for an object that is not sent, also if it is forgotten. Few need that,
+    and only they pay for it: a finalizer takes time, and swallows a Ctrl-C that comes then."""
+
+    __slots__ = ("made", "take_back")
+
+    def __init__(self) -> None:
+        self.made: list[_core.Handle] = []  # handles that nobody else knows
+        self.take_back: list[Callable[[], object]] = []
+
+    def undo(self) -> None:
         for each in self.made:
             each.close()
-        while self._withdrawn:
-            self._withdrawn.pop()()
+        while self.take_back:
+            self.take_back.pop()()
 
     def __del__(self) -> None:
-        self.discard()  # what was not sent and is forgotten; what was sent is closed already
+        self.undo()  # what was sent is closed already
 
 
 class Decoder:

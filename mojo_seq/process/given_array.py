@@ -11,14 +11,16 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from typing import Any
 
-    Array = np.ndarray[Any, np.dtype[Any]]
+    _Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class GivenArray(np.ndarray):
     """A view of an array that is to be given away. Views of it are not, and what is computed from
     it is an ordinary array."""
 
-    giver: Array | None = None  # the array that it is a view of; None: it is a view of a GivenArray
+    giver: _Array | None = (
+        None  # the array that it is a view of; None: it is a view of a GivenArray
+    )
 
     def __array_wrap__(
         self, array: Any, context: object = None, return_scalar: bool = False
@@ -33,7 +35,7 @@ class GivenArray(np.ndarray):
         return reduce_given(self.giver, encoder)
 
 
-def mark(array: Array) -> Array:
+def mark(array: _Array) -> _Array:
     """`give`."""
     if isinstance(array, GivenArray) and array.giver is not None:
         return array
@@ -41,5 +43,5 @@ def mark(array: Array) -> Array:
         raise TypeError(f"a numpy array can be given away, not {type(array).__name__}")
     made: Any = array.view(GivenArray)
     made.giver = array if type(array) is np.ndarray else array.view(np.ndarray)
-    given: Array = made
+    given: _Array = made
     return given

@@ -28,19 +28,20 @@ def dumps_with(
     return target.getvalue()
 
 
-@cache
-def _sharing(base: Any) -> type[pickle.Pickler]:
-    class SharingPickler(base):  # type: ignore[misc]
-        """Asks about arrays before numpy is asked, which would copy what is not contiguous."""
-
-        def reducer_override(self, obj: Any) -> Any:
-            numpy = sys.modules.get("numpy")
-            if numpy is not None and type(obj) is numpy.ndarray:
-                reduced = reduce_shared(obj)
-                if reduced is not None:
-                    return reduced
-            return inherited(self, obj)
-
-    inherited: Callable[[pickle.Pickler, object], Any]
+def _make_sharing(base: Any) -> Any:
+    """A class that asks about arrays before numpy is asked, which would copy what is not
+    contiguous."""
     inherited = getattr(base, "reducer_override", lambda self, obj: NotImplemented)
-    return SharingPickler
+
+    def reducer_override(self: Any, obj: Any) -> Any:
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and type(obj) is numpy.ndarray:
+            reduced = reduce_shared(obj)
+            if reduced is not None:
+                return reduced
+        return inherited(self, obj)
+
+    return type("SharingPickler", (base,), {"reducer_override": reducer_override})
+
+
+_sharing = cache(_make_sharing)

@@ -98,7 +98,7 @@ def pack(
         raise
     finally:
         here.encoder = outer
-    encoder.made.clear()  # they are with the others now
+    encoder.forget_made()  # they are with the others now
     encoder.sent()
     pickled = buffer.getvalue()
     if not encoder.buffers:

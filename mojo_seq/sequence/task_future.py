@@ -10,13 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import Any, TypeVar
 
-if TYPE_CHECKING:
     _T = TypeVar("_T")
-else:
-    _T = object
 
 
-class TaskFuture(Future[_T]):
+class TaskFuture(Future["_T"]):
     """The outcome of a task that may be cancelled while it runs: a concurrent.futures.Future that
     can be awaited, too. Any thread.
 
