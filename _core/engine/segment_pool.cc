@@ -17,7 +17,7 @@ constexpr Time kLongestLoan = 60'000'000'000;
 
 std::atomic<uint32_t> forks{0};
 
-size_t MostBytes() { return std::min(kMostBytes, MemoryBudget() / 4); }
+size_t MostBytes() { return std::min(kMostBytes, MemoryBudget()); }
 
 bool IsLent(const SegmentMemory& memory) {
   return memory.holders().load(std::memory_order_acquire) != 0;
