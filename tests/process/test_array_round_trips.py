@@ -63,7 +63,7 @@ def test_any_array_arrives_as_it_was(
     arrived = decode(remote_pipe[1].read())["it"][0]
     assert type(arrived) is np.ndarray
     assert arrived.shape == ordinary.shape
-    if how == "shared":
+    if how == "shared" and shared.size:
         assert arrived.dtype == shared.dtype
     # Where numpy copies it may change the order of the bytes to the machine's.
     native = ordinary.dtype.newbyteorder("=")
