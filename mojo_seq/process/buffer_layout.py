@@ -81,7 +81,7 @@ class Layout:
 
 
 def split(
-    payload: memoryview, segment_at: Callable[[int], _core.Segment]
+    payload: memoryview, segment_at: Callable[[int], _core.Segment | memoryview]
 ) -> tuple[memoryview, list[memoryview]]:
     """The pickle, and the buffers as they are to be given to it.
 

@@ -17,8 +17,17 @@ import numpy as np
 import pytest
 from array_targets import call
 
-from mojo_seq import ChildProcess, MessagePipeHandle, Signals, _core, spawn_process, wait
-from mojo_seq.process import give, memory_statistics, shared_array
+from mojo_seq import (
+    ChildProcess,
+    InvalidArgumentError,
+    MessagePipeHandle,
+    Signals,
+    _core,
+    create_message_pipe,
+    spawn_process,
+    wait,
+)
+from mojo_seq.process import give, memory_statistics, shared_array, spawn_arguments
 
 HELPERS = str(Path(__file__).parent / "helpers")
 
@@ -68,6 +77,23 @@ def test_arguments_of_a_new_process_share() -> None:
         call(child.pipe, array_targets.fill_kept, 2, 5)
         assert ordinary[1] == 1
     assert memory_statistics().in_use_count == 1
+
+
+def test_a_call_that_several_processes_make_shares_its_arrays() -> None:
+    array = shared_array((4, 100))
+    packed = spawn_arguments.pack_often(array_targets.add_to, (array[1:3], array, np.ones(5000)))
+    for _ in range(3):
+        with spawn_process(array_targets.run_packed, packed) as child:
+            assert child.wait(30) == 0
+    assert (array[1:3] == 3).all() and (array[[0, 3]] == 0).all()
+
+
+def test_a_call_that_several_processes_make_has_no_handles() -> None:
+    near, far = create_message_pipe()
+    with pytest.raises(InvalidArgumentError, match="more than one"):
+        spawn_arguments.pack_often(array_targets.keep, (shared_array(5), far))
+    near.close()
+    far.close()
 
 
 @pytest.mark.parametrize("read_only", [False, True])
