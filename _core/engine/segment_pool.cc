@@ -12,12 +12,13 @@ namespace {
 
 constexpr size_t kMost = 128;  // each costs a descriptor
 constexpr size_t kMostBytes = size_t{1} << 30;
-// Whoever has it for longer has died without a word, or keeps it.
-constexpr Time kLongestLoan = 60'000'000'000;
+// Whoever has a loan for longer has died without a word, or keeps it; and what nobody has asked for
+// as long may not be needed again. That is found out when there is something to do.
+constexpr Time kLongest = 60'000'000'000;
 
 std::atomic<uint32_t> forks{0};
 
-size_t MostBytes() { return std::min(kMostBytes, MemoryBudget() / 4); }
+size_t MostBytes() { return std::min(kMostBytes, MemoryBudget()); }
 
 bool IsLent(const SegmentMemory& memory) {
   return memory.holders().load(std::memory_order_acquire) != 0;
@@ -111,14 +112,14 @@ void SegmentPool::Give(SegmentMemory::Ptr memory) {
 }
 
 void SegmentPool::LimitMadeLocked(List* dropped) {
-  const Time oldest = Now() - kLongestLoan;
+  const Time oldest = Now() - kLongest;
   const size_t most = MostBytes();
   size_t idle = 0;
   for (auto it = made_.begin(); it != made_.end();) {
     const auto each = it++;
     const bool lent = IsLent(**each);
     if (!lent) idle += (*each)->nbytes();
-    if (lent ? (*each)->given < oldest : idle > most) {
+    if ((*each)->given < oldest || (!lent && idle > most)) {
       if (!lent) idle -= (*each)->nbytes();
       dropped->splice(dropped->begin(), made_, each);
     }
@@ -127,13 +128,15 @@ void SegmentPool::LimitMadeLocked(List* dropped) {
 }
 
 void SegmentPool::LimitReceivedLocked(List* dropped) {
+  const Time oldest = Now() - kLongest;
   const size_t most = MostBytes();
   size_t nbytes = 0;
   size_t count = 0;
   for (auto it = received_.begin(); it != received_.end();) {
     const auto each = it++;
     nbytes += (*each)->nbytes();
-    if ((*each)->is_given_up() || nbytes > most || ++count > kMost) {
+    const bool is_past = (*each)->is_given_up() || (*each)->given < oldest;
+    if (is_past || nbytes > most || ++count > kMost) {
       nbytes -= (*each)->nbytes();
       dropped->splice(dropped->begin(), received_, each);
     }

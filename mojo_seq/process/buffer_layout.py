@@ -71,9 +71,17 @@ class Layout:
         if self._suffix:
             target[self.nbytes - len(self._suffix) :] = self._suffix
 
+    def writable(self) -> list[tuple[memoryview, int]]:
+        """The copied buffers that the receiver can write to, and where they are."""
+        return [
+            (part.raw, offset)
+            for part, offset in zip(self._parts, self._offsets, strict=True)
+            if part.segment is None and (part.writable or not self._flags & READ_ONLY)
+        ]
+
 
 def split(
-    payload: memoryview, segment_at: Callable[[int], _core.Segment]
+    payload: memoryview, segment_at: Callable[[int], _core.Segment | memoryview]
 ) -> tuple[memoryview, list[memoryview]]:
     """The pickle, and the buffers as they are to be given to it.
 

@@ -33,7 +33,7 @@ else:
         "budget": "What there may be, in bytes.",
         "in_use": "Bytes of arrays and messages here.",
         "in_use_count": "In how many pieces.",
-        "lent": "Bytes made here, in use in other processes only.",
+        "lent": "Bytes made here, in use in other processes only, for a minute at most.",
         "lent_count": "In how many pieces.",
         "kept": "Bytes for the next array or message; they make room as soon as it is needed.",
         "kept_count": "In how many pieces.",

@@ -19,7 +19,10 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pickle import Pickler
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    # The payload, how much of it, and what has to be put into it again: the bytes, and where.
+    _Kept: TypeAlias = tuple[_core.Segment | bytes, int, list[tuple[memoryview, int]]]
 
 PROTOCOL = 5
 # Smaller payloads are copied, so that their arrays do not keep the message, and can be written to.
@@ -41,9 +44,10 @@ class Encoded:
         self._suffix = suffix
         self._encoder = encoder
         self._message: _core.Message | None = None  # laid out, not yet written
-        self._kept: tuple[_core.Segment | bytes, int] | None = None  # what was laid out
+        self._kept: _Kept | None = None  # what was laid out
         self._segments: list[_core.Segment] = []  # that it refers to, once it is laid out
-        # It may be written again, as it was the first time. Not if there are handles in it.
+        # It may be written again, as it was the first time. Not if there are handles in it. What
+        # those who got it could write to is taken again from where it was.
         self.keep = False
 
     @property
@@ -117,10 +121,12 @@ class Encoded:
         if self._kept is None:
             self._message = self._lay_out(pipe)
             return self._message
-        source, size = self._kept
+        source, size, given = self._kept
         message = _core.Message.allocate(size, zeroed=False, receiver=pipe)
         with message.payload as target:
             target[:] = memoryview(source)[:size]
+            for raw, offset in given:
+                target[offset : offset + raw.nbytes] = raw
         return message
 
     def _lay_out(self, receiver: _core.MessagePipeHandle | None) -> _core.Message:
@@ -144,7 +150,7 @@ class Encoded:
             found = _core.find_segment(target) if self.keep else None
         if self.keep:
             source = bytes(message) if found is None else found[0]
-            self._kept = source, layout.nbytes
+            self._kept = source, layout.nbytes, layout.writable()
         encoder.buffers = []
         return message
 

@@ -106,6 +106,43 @@ def pack(
     return _lay_out(pickled, encoder), pickler.handles
 
 
+class Packed(bytes):
+    """What `pack_often` has packed, for `Arguments`: the payload, and the shared memory that it
+    refers to, as buffers. It can be an argument itself, of any number of processes."""
+
+    segments: tuple[memoryview, ...] = ()
+
+    def __reduce__(self) -> Any:
+        return _packed, (bytes(self), *map(pickle.PickleBuffer, self.segments))
+
+
+def _packed(payload: bytes, *segments: memoryview) -> Packed:
+    made = Packed(payload)
+    made.segments = segments
+    return made
+
+
+def pack_often(
+    target: Callable[..., object], args: tuple[object, ...], *, caller: str = "spawn_process"
+) -> Packed:
+    """The same for a call that several processes will make. Shared arrays can be in it.
+
+    Raises:
+        As `pack`, and InvalidArgumentError for a handle, which only one of them could have.
+    """
+    payload, handles = pack({}, target, args, caller=caller)
+    try:
+        for each in handles:
+            if not isinstance(each, _core.SharedSegmentHandle):
+                raise _core.InvalidArgumentError(f"{each!r} cannot be sent to more than one worker")
+        segments = [each for each in handles if isinstance(each, _core.SharedSegmentHandle)]
+        return _packed(payload, *(memoryview(each.segment()) for each in segments))
+    finally:
+        for each in handles:
+            if isinstance(each, _core.SharedSegmentHandle):
+                each.close()
+
+
 def _lay_out(pickled: bytes, encoder: Encoder) -> bytes:
     """With the buffers; adds the handles that they need."""
     places: dict[int, int] = {}
@@ -158,7 +195,10 @@ class Arguments:
         self._buffers: list[memoryview] = []
         if payload[0] == WITH_BUFFERS:
             # A copy that can be written to, for the arrays are views of it.
-            pickled, self._buffers = split(memoryview(bytearray(payload)), self._decoder.segment)
+            segment_at: Callable[[int], Any] = self._decoder.segment
+            if isinstance(payload, Packed):
+                segment_at = payload.segments.__getitem__
+            pickled, self._buffers = split(memoryview(bytearray(payload)), segment_at)
             for handle in handles:
                 if isinstance(handle, _core.SharedSegmentHandle):
                     handle.close()

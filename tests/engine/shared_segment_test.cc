@@ -35,6 +35,11 @@ Ref<Segment> Take(const PipeEnd& end) {
   return handle->segment(handle.value());
 }
 
+// In a child, until it is killed.
+[[noreturn]] void StayAlive() {
+  for (;;) pause();
+}
+
 // --- in one process ---
 
 TEST(a_handle_gives_its_segment_until_it_is_closed) {
@@ -144,7 +149,7 @@ TEST(memory_that_was_sent_on_is_not_used_for_messages) {
     const Ref<Segment> segment = Take(end);
     segment->Lend();  // to somebody else
     CHECK_OK(Write(end, "done"));
-    AwaitText(end);
+    StayAlive();
   });
   const PipeEnd end = child.TakePipe();
   const Ref<Segment> own = Segment::Make(kBytes, false, false, end->PipeNumber());
@@ -158,7 +163,7 @@ TEST(memory_that_came_back_is_used_for_messages_again) {
   Child child([](ScopedFd socket) {
     const PipeEnd end(MessagePipeEndpoint::FromSocket(std::move(socket)));
     Send(end, Take(end));
-    AwaitText(end);
+    StayAlive();
   });
   const PipeEnd end = child.TakePipe();
   const uint64_t number = end->PipeNumber();
@@ -189,7 +194,7 @@ TEST(two_processes_write_to_the_same_memory) {
     CHECK_EQ(segment->data()[1], 1);
     segment->data()[2] = 2;
     CHECK_OK(Write(end, "done"));
-    AwaitText(end);
+    StayAlive();
   });
   const PipeEnd end = child.TakePipe();
   const Ref<Segment> segment = Make();
@@ -210,7 +215,7 @@ TEST(each_process_holds_it_once_however_often_it_comes) {
     CHECK(AwaitText(end) == "go");
     segments.clear();
     CHECK_OK(Write(end, "none"));
-    AwaitText(end);
+    StayAlive();
   });
   const PipeEnd end = child.TakePipe();
   const Ref<Segment> segment = Make();
@@ -244,7 +249,7 @@ TEST(memory_that_somebody_died_with_is_given_up) {
       std::vector<Ref<Segment>> held;
       for (int i = 0; i < 3; ++i) held.push_back(Take(end));
       CHECK_OK(Write(end, "held"));
-      for (;;) pause();
+      StayAlive();
     });
     {
       const PipeEnd end = child.TakePipe();

@@ -32,6 +32,7 @@ SCRIPTS = (
     "actor_spawn",
     "actor_process_ask",
     "actor_process_array",
+    "pool_array",
     "pool_calls",
     "pool_cold",
     "import_time",

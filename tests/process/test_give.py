@@ -162,6 +162,20 @@ def test_kept_ones_can_be_sent_again_as_they_were(pipe: MessagePipe) -> None:
         assert decode(pipe.handle1.read()) == [1, "two"]
 
 
+def test_what_the_first_receiver_did_is_not_sent_again(pipe: MessagePipe) -> None:
+    for count in (10, 100_000):
+        array = np.arange(count)
+        encoded = encode([give(array), 5], read_only=True)
+        encoded.keep = True
+        for _ in range(2):
+            encoded.write_to(pipe.handle0)
+            _core.wait(pipe.handle1, _core.Signals.READABLE, 30.0)
+            arrived = decode(pipe.handle1.read())
+            assert (arrived[0] == np.arange(count)).all()
+            arrived[0][:] = -1
+        encoded.discard()
+
+
 def test_it_is_an_array_to_everybody_else() -> None:
     array = np.arange(10.0)
     given = give(array)

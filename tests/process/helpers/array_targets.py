@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mojo_seq import MessagePipeHandle, PeerClosedError, Signals, _core, wait
-from mojo_seq.process import give, memory_statistics, shared_array
+from mojo_seq.process import give, memory_statistics, shared_array, spawn_arguments
 from mojo_seq.process.object_codec import decode, encode
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -49,6 +49,14 @@ def fill(array: Array, value: float) -> None:
 
 def same(obj: Any) -> Any:
     return obj
+
+
+def add_to(part: Array, whole: Array, ones: Array) -> None:
+    """Parts and the whole are the same memory; the ordinary ones are this process's."""
+    ones += 1
+    before = whole[1, 0]
+    part += 1
+    assert whole[1, 0] == before + 1 and (ones == 2).all()
 
 
 def given_back(array: Array) -> Any:
@@ -94,3 +102,9 @@ def faults() -> int:
     """Pages that this process had to be given since it began."""
     with open(f"/proc/{os.getpid()}/stat") as file:
         return int(file.read().rpartition(")")[2].split()[7])
+
+
+def run_packed(pipe: MessagePipeHandle, packed: spawn_arguments.Packed) -> None:
+    """Makes a call that several processes make."""
+    target, args = spawn_arguments.Arguments(packed, []).load()
+    target(*args)

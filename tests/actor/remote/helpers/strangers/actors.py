@@ -12,6 +12,7 @@ import numpy as np
 
 from mojo_seq import Actor, ActorRef, Down, SharedBufferHandle, _core, interleaved
 from mojo_seq.actor.remote.connections import connections
+from mojo_seq.process import give, shared_array
 
 
 class Depot(Actor):
@@ -160,3 +161,27 @@ class Finder(Actor):
     def spawn_and_find(self, name: str) -> bool:
         child = self.spawn(Depot, name=name)
         return bool(self.system.find(name) == child)
+
+
+class Arrays(Actor):
+    """Keeps an array and does things with it."""
+
+    def __init__(self, array: Any = None) -> None:
+        self.array = array
+
+    def keep(self, parcel: dict[str, Any] | None) -> None:
+        self.array = None if parcel is None else parcel["it"]
+
+    def make(self, count: int) -> Any:
+        self.array = shared_array(count)
+        return self.array
+
+    def fill(self, value: float) -> None:
+        self.array[...] = value
+
+    def total(self) -> float:
+        return float(self.array.sum())
+
+    def negative(self, array: Any) -> Any:
+        array *= -1
+        return give(array)
