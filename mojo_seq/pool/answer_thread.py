@@ -151,6 +151,11 @@ class AnswerThread:
             link.is_ready = True
             self._false_starts = 0
             return None
+        if not link.sent:
+            logger.error("%r has answered what it was not asked: it is killed", link.process)
+            link.is_doomed = True
+            link.process.kill()
+            return None
         if answer.kind == ITEM:
             return link.sent[0]
         if answer.kind == SKIPPED:

@@ -258,6 +258,8 @@ class Dispatcher:
 
     def _try_send(self, link: TaskLink, task: PoolTask) -> bool:
         """False: the worker is gone. Raises if the task cannot be written."""
+        if task.timeout is not None:
+            self.timers.start(task)  # first, so that Ctrl-C cannot come between
         try:
             link.send(task)
         except _core.MojoError:
@@ -265,8 +267,6 @@ class Dispatcher:
                 raise
             link.is_doomed = True  # the thread will see it
             return False
-        if task.timeout is not None:
-            self.timers.start(task)
         return True
 
     def _requeue(self, tasks: list[PoolTask]) -> None:

@@ -230,10 +230,7 @@ def _pack_initializer(
         return None
     if not callable(initializer):
         raise TypeError(f"initializer must be callable, not {type(initializer).__name__}")
-    payload, handles = spawn_arguments.pack({}, initializer, args, caller="ProcessPool")
-    if handles:
-        raise _core.InvalidArgumentError(f"{handles[0]!r} cannot be sent to more than one worker")
-    return payload
+    return spawn_arguments.pack_often(initializer, args, caller="ProcessPool")
 
 
 def _check_environment(environment: Mapping[str, str] | None) -> dict[str, str]:
