@@ -225,7 +225,7 @@ class ProcessPool(TaskStarter):
 
 def _pack_initializer(
     initializer: Callable[..., object] | None, args: tuple[Any, ...]
-) -> bytes | None:
+) -> spawn_arguments.Packed | None:
     if initializer is None:
         return None
     if not callable(initializer):

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from mojo_seq.process.spawn_arguments import Packed
+
 _GRACE_PERIOD = 4.0  # of services whose pipes were closed; the pool gives the process one more
 
 
 def serve(
-    pipe: _core.MessagePipeHandle, control: _core.MessagePipeHandle, setup: bytes | None
+    pipe: _core.MessagePipeHandle, control: _core.MessagePipeHandle, setup: Packed | None
 ) -> None:
     """The target of a worker process. Returns when the pool closes `control`.
 
@@ -52,7 +54,7 @@ def _ignore(number: int, frame: object) -> None:
     """Ctrl-C."""
 
 
-def _initialize(control: _core.MessagePipeHandle, setup: bytes) -> None:
+def _initialize(control: _core.MessagePipeHandle, setup: Packed) -> None:
     try:
         initializer, args = Arguments(setup, []).load()
         initializer(*args)

@@ -30,6 +30,8 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mojo_seq.process.spawn_arguments import Packed
+
 
 class WorkerFleet:
     """A number of places, each with a worker: it is started when it is needed, and replaced when
@@ -45,7 +47,7 @@ class WorkerFleet:
         environment: variables for the workers.
     """
 
-    def __init__(self, size: int, setup: bytes | None, environment: dict[str, str]) -> None:
+    def __init__(self, size: int, setup: Packed | None, environment: dict[str, str]) -> None:
         self._setup = setup
         self._environment = environment
         self._owner = os.getpid()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mojo_seq.pool.stderr_tee import StderrTail, StderrTee
     from mojo_seq.process.child_process import ChildProcess
+    from mojo_seq.process.spawn_arguments import Packed
 
 _SERVICE_FIRST = 0.01  # by how much a service's pipe may be seen closed before the control pipe
 _LAST_MOMENTS = 0.25  # of a process that has closed its control pipe
@@ -142,7 +143,7 @@ class WorkerProcess:
 
     def start(
         self,
-        setup: bytes | None,
+        setup: Packed | None,
         environment: dict[str, str],
         tee: StderrTee,
         on_lost: Callable[[WorkerProcess], object],
@@ -175,7 +176,7 @@ class WorkerProcess:
         self._watcher.watch(self.control, _core.Signals.READABLE, on_readable)
 
     def _spawn(
-        self, setup: bytes | None, environment: dict[str, str], tee: StderrTee
+        self, setup: Packed | None, environment: dict[str, str], tee: StderrTee
     ) -> ChildProcess:
         self._stderr, fd = tee.add()
         try:

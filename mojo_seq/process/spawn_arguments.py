@@ -106,20 +106,18 @@ def pack(
     return _lay_out(pickled, encoder), pickler.handles
 
 
-class Packed(bytes):
+class Packed:
     """What `pack_often` has packed, for `Arguments`: the payload, and the shared memory that it
     refers to, as buffers. It can be an argument itself, of any number of processes."""
 
-    segments: tuple[memoryview, ...] = ()
+    __slots__ = ("payload", "segments")
+
+    def __init__(self, payload: bytes, *segments: memoryview) -> None:
+        self.payload = payload
+        self.segments = segments
 
     def __reduce__(self) -> Any:
-        return _packed, (bytes(self), *map(pickle.PickleBuffer, self.segments))
-
-
-def _packed(payload: bytes, *segments: memoryview) -> Packed:
-    made = Packed(payload)
-    made.segments = segments
-    return made
+        return Packed, (self.payload, *map(pickle.PickleBuffer, self.segments))
 
 
 def pack_often(
@@ -136,7 +134,7 @@ def pack_often(
             if not isinstance(each, _core.SharedSegmentHandle):
                 raise _core.InvalidArgumentError(f"{each!r} cannot be sent to more than one worker")
         segments = [each for each in handles if isinstance(each, _core.SharedSegmentHandle)]
-        return _packed(payload, *(memoryview(each.segment()) for each in segments))
+        return Packed(payload, *(memoryview(each.segment()) for each in segments))
     finally:
         for each in handles:
             if isinstance(each, _core.SharedSegmentHandle):
@@ -188,16 +186,17 @@ def _check_importable(function: FunctionType) -> None:
 class Arguments:
     """What `pack` has packed, in the started process: first the preparation, then the rest."""
 
-    def __init__(self, payload: bytes, handles: list[_core.Handle]) -> None:
+    def __init__(self, packed: bytes | Packed, handles: list[_core.Handle]) -> None:
         self._handles = handles
         self._decoder = Decoder(handles)
+        payload = packed.payload if isinstance(packed, Packed) else packed
         pickled: bytes | memoryview = payload
         self._buffers: list[memoryview] = []
         if payload[0] == WITH_BUFFERS:
             # A copy that can be written to, for the arrays are views of it.
             segment_at: Callable[[int], Any] = self._decoder.segment
-            if isinstance(payload, Packed):
-                segment_at = payload.segments.__getitem__
+            if isinstance(packed, Packed):
+                segment_at = packed.segments.__getitem__
             pickled, self._buffers = split(memoryview(bytearray(payload)), segment_at)
             for handle in handles:
                 if isinstance(handle, _core.SharedSegmentHandle):
