@@ -32,9 +32,9 @@ def threads_are_running() -> None:
         called = threading.Event()
         watcher = Watcher(lambda *notification: called.set())
         watcher.watch(pipe, Signals.READABLE, None)
+        assert not watcher.arm()  # nothing is there yet, so the notification has to come
         pipe.write(b"something")
-        if not watcher.arm():
-            assert called.wait(TIMEOUT)
+        assert called.wait(TIMEOUT)
         watcher.close()
 
 
