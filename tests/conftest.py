@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Iterator
 
 import hypothesis  # noqa: F401  (its plugin imports it at the session's end, too late for us)
@@ -32,3 +33,11 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     request.node.funcargs.clear()  # pytest keeps a test's arguments longer than the test
     left = leak_check.left_behind(before, descriptors=True)
     assert not left, f"left behind: {left}"
+
+
+@pytest.fixture
+def ctrl_c_is_heard() -> Iterator[None]:
+    """By this process, for tests that interrupt it: who started the tests may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

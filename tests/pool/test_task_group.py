@@ -199,6 +199,7 @@ def test_in_coroutines(pool: ProcessPool, backend: str) -> None:
     anyio.run(main, backend=backend)
 
 
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_ctrl_c_kills_what_does_not_listen(pool: ProcessPool, begin: Begin) -> None:
     def interrupt(_: object) -> None:
         _thread.interrupt_main()

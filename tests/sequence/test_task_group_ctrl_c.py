@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import _thread
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,12 +14,7 @@ from mojo_seq import ThreadPool, current_task
 TIMEOUT = 30.0
 
 
-@pytest.fixture(autouse=True)
-def heard() -> Iterator[None]:
-    """Whoever started the tests may ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("ctrl_c_is_heard")
 
 
 def cooperate() -> None:
