@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
     "tool",
     [
         "mypy",  # strict, on mojo_seq, examples and tests: see pyproject.toml
-        "mypy.stubtest mojo_seq",
+        "mypy.stubtest --mypy-config-file pyproject.toml mojo_seq",
         "ruff check .",
         "ruff format --check mojo_seq examples tests setup.py",
     ],
