@@ -44,6 +44,7 @@ class Ledger:
         self._resolved = bytearray()  # for each token: how often its future was
         self._must_run = bytearray()  # for each token: it must have, at least once
         self._may_run = bytearray()  # for each token: the most runs
+        self._cancelled = bytearray()  # for each token: it was, by `cancel`
 
     def new_token(self) -> int:
         with self._lock:
@@ -51,6 +52,7 @@ class Ledger:
             self._resolved.append(0)
             self._must_run.append(0)
             self._may_run.append(1)
+            self._cancelled.append(0)
             return token
 
     def defect(self, text: str) -> None:
@@ -64,11 +66,13 @@ class Ledger:
         return job
 
     def cancel(self, job: Job) -> None:
-        """What can be cancelled is cancelled, and does not run; what cannot goes on."""
+        """What can be cancelled is cancelled, and does not run; what cannot goes on. One that is
+        to be run again, as its worker has died, can be cancelled before that."""
         if job.future.cancel():
             if not job.future.cancelled():
                 self.defect(f"{job.kind} {job.token}: cancelled, and is not")
-            self._may_run[job.token] = 0
+            self._cancelled[job.token] = 1
+            self._may_run[job.token] = job.most_runs - 1
 
     def settle(self, job: Job) -> None:
         """Waits for its end, and looks whether that is its own."""
@@ -77,7 +81,7 @@ class Ledger:
         try:
             value = job.future.result(TIMEOUT)
         except CancelledError as caught:
-            if self._may_run[job.token]:
+            if not self._cancelled[job.token]:
                 error = caught
             else:
                 self._count(job, "cancelled")
@@ -88,7 +92,7 @@ class Ledger:
             self.defect(f"{job.kind} {job.token}: not resolved; {job.future!r}")
             return
         how = "result" if error is None else type(error).__name__
-        if not self._may_run[job.token]:
+        if self._cancelled[job.token]:
             self.defect(f"{job.kind} {job.token}: was cancelled, and has {how}")
         if job.is_right(value, error):
             self._must_run[job.token] = error is None or isinstance(error, TokenError)
