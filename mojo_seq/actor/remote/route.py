@@ -14,6 +14,7 @@ from mojo_seq.process.object_codec import encode
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from mojo_seq.actor.reasons import StopReason
@@ -191,7 +192,7 @@ class Route:
         The process may be gone, which nobody has noticed, and the actor elsewhere by now: then the
         message goes there, but only once.
         """
-        if self._is_sent(connection, encoded, ask, reply):
+        if self._is_sent(connection, encoded, ask, reply, connection.ask):
             return True
         if self._there not in connection.ends:
             connection.notice_end()
@@ -201,20 +202,29 @@ class Route:
                 return reply is not None or self._end is None
             connection = another
             self._pay(connection)
-            if self._is_sent(connection, encoded, ask, reply):
+            if self._is_sent(connection, encoded, ask, reply, connection.ask):
                 return True
         self._give_up(connection, encoded, reply)
         return reply is not None
 
     def _is_sent(
-        self, connection: Connection, encoded: _Sendable, ask: int, reply: Reply[Any] | None
+        self,
+        connection: Connection,
+        encoded: _Sendable,
+        ask: int,
+        reply: Reply[Any] | None,
+        send: Callable[[Reply[Any], int, _Sendable], bool],
     ) -> bool:
-        """False: nothing was sent, for nobody is there."""
+        """False: nothing was sent, for nobody is there.
+
+        Args:
+            send: `ask` of the connection, or with the lock held `begin_ask`.
+        """
         if self._there in connection.ends:
             return False
         if reply is None:
             return connection.tell(encoded)
-        return connection.ask(reply, ask, encoded)
+        return send(reply, ask, encoded)
 
     def _give_up(
         self, connection: Connection, encoded: _Sendable, reply: Reply[Any] | None
@@ -277,7 +287,7 @@ class Route:
                 message = self._waiting.popleft()
                 self._pay(connection)
                 try:
-                    if not self._begin(connection, *message):
+                    if not self._is_sent(connection, *message, connection.begin_ask):
                         unsent.append((message, None))
                 except Exception as error:  # as a handle in it was closed meanwhile
                     unsent.append((message, error))
@@ -299,16 +309,6 @@ class Route:
             connection.go_on()
         if connection.lost:
             self.on_lost(connection)
-
-    def _begin(
-        self, connection: Connection, encoded: _Sendable, ask: int, reply: Reply[Any] | None
-    ) -> bool:
-        """False: nobody is there."""
-        if self._there in connection.ends:
-            return False
-        if reply is None:
-            return connection.tell(encoded)
-        return connection.begin_ask(reply, ask, encoded)
 
     def end(self, reason: StopReason) -> None:
         """The actor has ended for good."""
