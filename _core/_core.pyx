@@ -22,13 +22,14 @@ from cpython.buffer cimport (
 )
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.long cimport PyLong_AsLongAndOverflow
 from cpython.memoryview cimport PyMemoryView_FromObject
 from cpython.object cimport PyObject
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.math cimport isinf, isnan
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy, memmove
 from libcpp cimport bool as cbool
 from libcpp.vector cimport vector
 
@@ -49,6 +50,7 @@ from system_thread cimport *
 from wait cimport *
 from watcher cimport *
 
+include "settings.pxi"
 include "errors.pxi"
 include "signals.pxi"
 include "after_call.pxi"
@@ -57,6 +59,7 @@ include "arguments.pxi"
 include "handle.pxi"
 include "payload.pxi"
 include "message.pxi"
+include "message_building.pxi"
 include "message_pipe.pxi"
 include "data_pipe.pxi"
 include "data_pipe_window.pxi"
@@ -69,17 +72,28 @@ include "wait.pxi"
 include "wait_set.pxi"
 include "readiness_fd.pxi"
 include "plain_message.pxi"
+include "task_message.pxi"
 include "sequence.pxi"
 include "run_task.pxi"
+include "reply_state.pxi"
 include "reply.pxi"
 include "awaiter.pxi"
 include "envelope.pxi"
+include "fifo.pxi"
 include "mailbox_queue.pxi"
 include "mailbox.pxi"
 include "actor_cell.pxi"
 include "ask_cycle.pxi"
 include "actor_task.pxi"
 include "actor_ref.pxi"
+include "pipe_reader.pxi"
+include "loop_watch.pxi"
+include "staying.pxi"
+include "credits.pxi"
+include "connection.pxi"
+include "route.pxi"
+include "accepted.pxi"
+include "serving.pxi"
 include "worker_pool.pxi"
 include "run_loop.pxi"
 include "blocking_call.pxi"

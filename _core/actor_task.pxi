@@ -5,16 +5,19 @@
 cdef object set_running_loop = None
 cdef object enter_task = None
 cdef object leave_task = None
+cdef object current_task = None
 cdef object AsyncCancelledError = None
 
 
 cdef int import_asyncio() except -1:
-    global running_loop, set_running_loop, enter_task, leave_task, AsyncCancelledError
+    global running_loop, set_running_loop, enter_task, leave_task, current_task
+    global AsyncCancelledError
     import asyncio
     running_loop = asyncio._get_running_loop
     set_running_loop = asyncio._set_running_loop
     enter_task = asyncio.tasks._enter_task
     leave_task = asyncio.tasks._leave_task
+    current_task = asyncio.current_task
     AsyncCancelledError = asyncio.CancelledError
     return 0
 

@@ -72,7 +72,7 @@ def live_objects():
     return {
         "handle": LiveCount(Kind.kHandle),
         "dispatcher": LiveCount(Kind.kDispatcher),
-        "message": LiveCount(Kind.kMessage),
+        "message": LiveCount(Kind.kMessage) + small_messages,
         "payload": LiveCount(Kind.kPayload),
         "data_pipe": LiveCount(Kind.kDataPipe),
         "mapping": LiveCount(Kind.kMapping),

@@ -40,12 +40,13 @@ cdef int fail_asks_in_service_of(Mailbox mailbox, ReplyBase reply) except -1:
     """Asks that came from other processes, for the sake of the reply that is going to be waited
     for: they cannot be handled before it has come."""
     cdef Envelope envelope
-    if reply._token is None:
+    cdef object token = reply._get_token()
+    if token is None:
         return 0
     for each in (mailbox._queue or [])[mailbox._head:]:
         envelope = each
         if (envelope.reply is not None and type(envelope.chain) is frozenset
-                and reply._token in envelope.chain):
+                and token in envelope.chain):
             envelope.reply._complete(AskCycleError(
                 "the actor waits for an answer to the very ask that this one is for",
                 (getattr(mailbox, "ref", None),)), True)

@@ -10,6 +10,7 @@ cdef object begin_await(ReplyBase reply):
         awaiter = _Awaiter.__new__(_Awaiter)
         awaiter._reply = reply
         awaiter._loop = mailbox._stepping._loop
+        awaiter._actor = mailbox
         if not mailbox._stepping._interleaved:
             awaiter._mailbox = mailbox
         else:
@@ -42,6 +43,11 @@ cdef class _Awaiter:
     cdef Mailbox _mailbox         # of the actor whose other messages wait for this
     cdef bint _yielded
     cdef bint _yields_turn        # other messages do not wait for it
+    cdef Mailbox _actor           # whose step it is in, if it is one
+    cdef object _stayed_at        # a connection, or None: see staying.pxi
+    cdef Time _asleep_since       # 0: it is not known whether staying awake would have paid
+    cdef Time _woken_at
+    cdef int _waker               # the processor
     cdef bint _cancelled
     cdef object _cancel_message
     cdef public bint _asyncio_future_blocking
@@ -58,6 +64,9 @@ cdef class _Awaiter:
         if reply is None:
             raise TypeError("cannot be made directly")
         if reply._reply_state >= FINISHED:
+            self._forget_wait()  # where it came before anybody had to be woken
+            if self._asleep_since != 0:
+                learn_from_sleep(self)
             if reply._failed and isinstance(reply._outcome, StopIteration):
                 raise RuntimeError("the actor's method raised StopIteration") from reply._outcome
             raise StopIteration(reply._get())
@@ -71,10 +80,12 @@ cdef class _Awaiter:
             self._mailbox._add_wait(reply)
         if reply._reply_state == UNSENT:
             send_when_there_is_room(reply)
+        if reply._reply_state < FINISHED and may_stay(self) and stay(self):
+            return self.__next__()
         reply._attend(self._loop)
         if reply._reply_state >= FINISHED:
-            return self.__next__()
-        if reply._callbacks is None:
+            pass  # the task learns of it when it wants to be called back
+        elif reply._callbacks is None:
             reply._callbacks = [self]
         else:
             reply._callbacks.append(self)
@@ -86,6 +97,9 @@ cdef class _Awaiter:
         self._forget_wait()
         if self._cancelled:
             return 0
+        if self._asleep_since != 0:
+            self._woken_at = Now()
+            self._waker = CurrentProcessor()
         if self._task is not None:
             return self._task._mailbox._resume(self._task, None)
         if self._wakeup is None:

@@ -45,9 +45,17 @@ cdef inline Mailbox current_mailbox():
 
 def current_cell():
     """The cell of the actor whose method or callback this thread is running, or None."""
+    return find_current_mailbox()
+
+
+cdef Mailbox find_current_mailbox():
     cdef Mailbox mailbox = current_mailbox()
-    if mailbox is None and running_loop is not None:
-        mailbox = mailbox_of_context(running_loop())
+    if mailbox is None and awaiting_mailbox is not None and running_loop is not None:
+        mailbox = awaiting_mailbox.get(None)
+        if mailbox is not None:
+            loop = running_loop()
+            if loop is None or mailbox.loop is not loop:
+                return None
     return mailbox
 
 

@@ -9,14 +9,14 @@ cdef class Mailbox(_MailboxQueue):
     only tasks of its sequence change."""
 
     cdef public object instance         # the Actor; sequence
-    cdef list _urgent                   # callbacks: handled before messages
+    cdef _Fifo _urgent                   # callbacks: handled before messages
     cdef list _commands                 # (function, args): run even between the steps of a method
-    cdef list _resumed                  # (task, error): async methods that can go on
+    cdef _Fifo _resumed                  # (task, error): async methods that can go on
     cdef set _tasks                     # async methods under way; sequence
     cdef public object loop             # of their steps; sequence
     cdef public bint tells_tasks        # sequence
     cdef ActorTask _stepping            # sequence: whose step is on the stack
-    cdef list _waits                    # replies that an async method waits for
+    cdef dict _waits                    # replies that an async method waits for: how many times
     cdef bint _scheduled                # it has a task in its sequence
     cdef public bint started            # sequence
     cdef public bint suspended          # handles commands only
@@ -48,6 +48,9 @@ cdef class Mailbox(_MailboxQueue):
         """On the sequence: nobody waits for this error."""
         raise NotImplementedError
 
+    def extend_asks(self):
+        """It begins to wait for something, and asks that wait for it with it."""
+
     def _on_drained(self):
         """On the sequence: stopping, and nothing is left to handle."""
         raise NotImplementedError
@@ -64,9 +67,7 @@ cdef class Mailbox(_MailboxQueue):
         envelope.method = function
         envelope.args = args
         take_context(envelope)
-        if self._urgent is None:
-            self._urgent = []
-        self._urgent.append(envelope)
+        self._urgent = put_in(self._urgent, envelope)
         self._schedule()
 
     def command(self, function, *args):
@@ -88,9 +89,7 @@ cdef class Mailbox(_MailboxQueue):
 
     cdef int _resume(self, ActorTask task, object error) except -1:
         """An async method can go on. Any thread."""
-        if self._resumed is None:
-            self._resumed = []
-        self._resumed.append((task, error))
+        self._resumed = put_in(self._resumed, (task, error))
         return self._schedule_turn()
 
     @property
@@ -135,23 +134,25 @@ cdef class Mailbox(_MailboxQueue):
         cdef int most = MESSAGES_PER_TURN
         cdef Envelope envelope
         cdef list commands
+        cdef Py_ssize_t i
         if self._sequence is not None and self._sequence._one_by_one:
             most = 1
         while True:
             if self._commands:
                 commands = self._commands
                 self._commands = None
-                while commands:
-                    function, args = commands.pop(0)
+                for i in range(len(commands)):
+                    function, args = commands[i]
                     try:
                         function(*args)
                     except BaseException:
-                        self._commands = commands + (self._commands or [])
+                        self._commands = commands[i + 1:] + (self._commands or [])
                         self._end_turn()
                         raise
+                commands = None
                 continue
-            if self._resumed:
-                task, error = self._resumed.pop(0)
+            if has_items(self._resumed):
+                task, error = self._resumed._take()
                 count += 1
                 try:
                     if not (<ActorTask>task)._done:
@@ -168,12 +169,12 @@ cdef class Mailbox(_MailboxQueue):
             if not self.started:
                 self._on_start()
                 continue
-            if self._urgent:
-                envelope = self._urgent.pop(0)
+            if has_items(self._urgent):
+                envelope = self._urgent._take()
             elif self._size() > 0:
                 envelope = self._take()
             else:
-                if self.stopping and not self._parked:
+                if self.stopping and not has_items(self._parked):
                     self._on_drained()
                     if self._commands:
                         continue
@@ -197,10 +198,11 @@ cdef class Mailbox(_MailboxQueue):
     cdef int _end_turn(self) except -1:
         """Goes idle, or to the end of the line if there is more."""
         self._scheduled = False
-        if self._commands or self._resumed:
+        if self._commands or has_items(self._resumed):
             self._schedule_turn()
         elif not self.busy and not self.suspended and not self.closed:
-            if self._urgent or self._size() > 0 or (self.stopping and not self._tasks):
+            if (has_items(self._urgent) or self._size() > 0
+                    or (self.stopping and not self._tasks)):
                 self._schedule_turn()
         return 0
 
@@ -297,17 +299,14 @@ cdef class Mailbox(_MailboxQueue):
 
     cdef int _add_wait(self, ReplyBase reply) except -1:
         if self._waits is None:
-            self._waits = []
-        self._waits.append(reply)
+            self._waits = {}
+        self._waits[reply] = self._waits.get(reply, 0) + 1
         return 0
 
     cdef int _remove_wait(self, ReplyBase reply) except -1:
-        cdef Py_ssize_t i
-        if self._waits is not None:
-            for i in range(PyList_GET_SIZE(self._waits)):
-                if self._waits[i] is reply:
-                    del self._waits[i]
-                    break
+        cdef object count = None if self._waits is None else self._waits.pop(reply, None)
+        if count is not None and count > 1:
+            self._waits[reply] = count - 1
         return 0
 
     def waits(self):
@@ -317,9 +316,31 @@ cdef class Mailbox(_MailboxQueue):
             found.append(self._sequence._blocked_on[0])
         return found
 
+    cdef bint _is_waiting(self) except -1:
+        """Whether `waits` would find any."""
+        return bool(self._waits) or (
+            self._sequence is not None and self._sequence._blocked_on is not None)
+
+    cdef bint _may_hold_asks(self) except -1:
+        """False: no ask is waiting to be handled."""
+        return self._size() > 0 or has_items(self._parked) or bool(self._stash)
+
+    def asks_from_elsewhere(self):
+        """Replies of the asks of other processes that wait to be handled."""
+        cdef list found = []
+        cdef Envelope envelope
+        cdef ReplyBase reply
+        for envelope in (self._queue or [])[self._head:] + (
+                self._parked._rest() if self._parked is not None else []):
+            reply = envelope.reply
+            if isinstance(reply, HostedReplyBase) and reply._reply_state == PENDING:
+                found.append(reply)
+        return found
+
     cdef bint _waits_for_one_of(self, object tokens) except -1:
         for reply in self.waits():
-            if (<ReplyBase>reply)._token is not None and (<ReplyBase>reply)._token in tokens:
+            token = (<ReplyBase>reply)._get_token()
+            if token is not None and token in tokens:
                 return True
         return False
 
@@ -328,23 +349,28 @@ cdef class Mailbox(_MailboxQueue):
     def close(self):
         """Refuses everything from now on: asks fail, tells are dead letters. Any thread."""
         cdef Envelope envelope
+        cdef ReplyBase reply
         cdef list left
         cdef size_t i
         if self.closed:
             return
         self.closed = True
-        if self._current is not None and self._current.reply is not None:
-            self._current.reply._complete(self._dead_error(), True)
+        envelope = self._current
+        reply = None if envelope is None else envelope.reply
+        if reply is not None:
+            # The error is made by Python, and meanwhile the actor may be ready with the message.
+            reply._complete(self._dead_error(), True)
         for task in list(self._tasks or ()):
-            envelope = (<ActorTask>task)._envelope
-            if envelope.reply is not None:
-                envelope.reply._complete(self._dead_error(), True)
+            reply = (<ActorTask>task)._envelope.reply
+            if reply is not None:
+                reply._complete(self._dead_error(), True)
         left = (self._queue or [])[self._head:]
         self._queue = None
         self._head = 0
-        for more in (self._stash, self._parked):
-            if more:
-                left += more
+        if self._stash:
+            left += self._stash
+        if has_items(self._parked):
+            left += self._parked._rest()
         self._stash = self._parked = self._urgent = None
         for i in range(self._senders.size()):
             WakeSleeper(self._senders[i])

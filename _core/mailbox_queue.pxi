@@ -9,7 +9,7 @@ cdef class _MailboxQueue:
     cdef TaskSequence _sequence         # the same, if it is one of the core's; constant
     cdef list _queue                    # None as long as nothing has come
     cdef Py_ssize_t _head               # of _queue: what is before it has been taken
-    cdef list _parked                   # awaited asks that wait for room
+    cdef _Fifo _parked                   # awaited asks that wait for room
     cdef list _stash                    # sequence
     cdef Envelope _current              # what is being handled; sequence
     cdef vector[Ref[c_Event]] _senders  # threads that wait for room
@@ -87,6 +87,10 @@ cdef class _MailboxQueue:
         Returns:
             bool: False if it had to be parked, for want of room.
         """
+        return self._receive(method, args, kwargs, reply, chain)
+
+    cdef bint _receive(self, object method, tuple args, dict kwargs, ReplyBase reply,
+                       object chain) except -1:
         cdef Envelope envelope = Envelope.__new__(Envelope)
         envelope.method = method
         envelope.args = args
@@ -187,9 +191,7 @@ cdef class _MailboxQueue:
         if self._size() < self._capacity:
             self._append(envelope)
             return self._schedule()
-        if self._parked is None:
-            self._parked = []
-        self._parked.append(envelope)
+        self._parked = put_in(self._parked, envelope)
         return 0
 
     def park(self, Envelope envelope):
@@ -216,8 +218,8 @@ cdef class _MailboxQueue:
     cdef int _admit(self) except -1:
         """There is room."""
         cdef Envelope envelope
-        while self._parked and self._size() < self._capacity:
-            envelope = self._parked.pop(0)
+        while has_items(self._parked) and self._size() < self._capacity:
+            envelope = self._parked._take()
             if envelope.reply is None or envelope.reply._reply_state == PENDING:
                 self._append(envelope)
         if not self._senders.empty() and self._size() < self._capacity:

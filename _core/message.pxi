@@ -9,7 +9,15 @@ cdef enum MessageKind:
     MESSAGE_EMPTY  # its object was taken out
 
 
-@cython.freelist(64)
+cdef int64_t small_messages = 0  # that are open and unknown to the engine; owned by the GIL
+
+
+cdef inline void small_messages_changed(int by) noexcept:
+    global small_messages
+    small_messages += by
+
+
+@cython.freelist(256)
 cdef class Message:
     """A message: bytes, or an object that is serialized only if it must be, and handles.
 
@@ -27,7 +35,11 @@ cdef class Message:
         ResourceExhaustedError: above 256 MiB or 1 Mi handles, or out of memory.
     """
 
-    cdef c_Message* _message   # owned; NULL once written or closed
+    # One of the two; both are NULL and None once it is written or closed. A small message that came
+    # through a ring is only bytes until somebody wants more of it.
+    cdef c_Message* _message   # owned
+    cdef bytes _bytes
+    cdef uint32_t _sender      # with _bytes
     cdef MessageKind _kind
     cdef bint _received        # it was read from a pipe
     cdef bint _writable        # its payload may be changed in place
@@ -40,7 +52,7 @@ cdef class Message:
 
     def __init__(self, payload=b"", handles=()):
         cdef c_Message* message
-        if self._message is not NULL:
+        if self._is_open():
             raise TypeError("a message is made once")
         listed = to_handles(handles)
         message = new_message(payload)
@@ -87,7 +99,9 @@ cdef class Message:
         return message
 
     def __dealloc__(self):
-        if self._message is not NULL:
+        if self._bytes is not None:
+            small_messages_changed(-1)
+        elif self._message is not NULL:
             self._destroy()
             self._drop_lazy()
             after_call_in_dealloc()
@@ -138,6 +152,25 @@ cdef class Message:
         DestroyMessage(message)
         return 0
 
+    cdef inline bint _is_open(self):
+        return self._message is not NULL or self._bytes is not None
+
+    cdef int _drop_bytes(self) noexcept:
+        if self._bytes is not None:
+            self._bytes = None
+            small_messages_changed(-1)
+        return 0
+
+    cdef c_Message* _engine_message(self) except NULL:
+        """The engine's message, made if there is none yet. The message is open."""
+        cdef c_Message* message
+        if self._message is NULL:
+            message = new_message(self._bytes)
+            message.sender = self._sender
+            self._message = message
+            self._drop_bytes()
+        return self._message
+
     cdef int _let_go(self) except -1:
         """The engine message now belongs to somebody else."""
         self._message = NULL
@@ -148,8 +181,12 @@ cdef class Message:
             self._view = None
         return 0
 
+    cdef inline size_t _nbytes(self):
+        """Of a serialized message."""
+        return self._message.size if self._bytes is None else <size_t>PyBytes_GET_SIZE(self._bytes)
+
     cdef int _check(self) except -1:
-        if self._message is NULL:
+        if not self._is_open():
             raise InvalidArgumentError("the message was written or closed")
         if self._serializing:
             raise BusyError("the message is being serialized")
@@ -183,6 +220,8 @@ cdef class Message:
         """
         cdef _PayloadView view
         self._check_serialized()
+        if self._bytes is not None:
+            return PyMemoryView_FromObject(self._bytes)
         if self._view is None:
             view = _PayloadView.__new__(_PayloadView)
             view._payload = self._message.payload.get()
@@ -208,7 +247,7 @@ cdef class Message:
         """
         self._check()
         if self._handles is None:
-            if self._message.dispatchers.empty():
+            if self._message is NULL or self._message.dispatchers.empty():
                 return ()
             self._handles = tuple(adopt_dispatchers(&self._message.dispatchers, True))
             self._in_place = True
@@ -229,6 +268,8 @@ cdef class Message:
             taken = list(self._handles)
             for handle in taken:
                 (<Handle>handle)._owned_by_message = False
+        elif self._message is NULL:
+            taken = []
         else:
             taken = adopt_dispatchers(&self._message.dispatchers, False)
         self._had_handles = len(taken) > 0
@@ -274,43 +315,7 @@ cdef class Message:
             OutOfRangeError: smaller than the payload is.
             BufferError: writable views of the payload are alive.
         """
-        cdef size_t size = to_allocation(nbytes, "nbytes")
-        cdef Ref[Payload] grown
-        cdef size_t old_size
-        cdef uint8_t* data
-        listed = to_handles(handles)
-        self._check()
-        if self._received:
-            raise FailedPreconditionError("a received message cannot be extended")
-        self._check_serialized()
-        old_size = self._message.size
-        if size < old_size:
-            raise OutOfRangeError(f"the payload has {old_size} bytes already, asked for {size}")
-        if size > MaxMessageBytes():
-            raise ResourceExhaustedError(
-                f"a message carries at most {MaxMessageBytes()} bytes, got {size}")
-        self._check_unexported()
-        if self._message.dispatchers.size() + <size_t>len(listed) > kMaxMessageHandles:
-            raise ResourceExhaustedError(f"a message carries at most {kMaxMessageHandles} handles")
-        if size > 0:
-            grown = Payload.Allocate(size, True)
-            data = grown.get().data() if grown.get() is not NULL else NULL
-            if data is NULL:
-                raise ResourceExhaustedError(f"no memory for a message of {size} bytes")
-        self._attach(self._message, listed)
-        if size > 0:
-            if old_size > 0:
-                memcpy(data, self._message.payload.get().data(), old_size)
-            self._message.payload = grown
-            self._message.size = size
-        if self._view is not None:  # views of the bytes as they were keep those
-            self._view._read_only = True
-            self._view = None
-        self._writable = True
-        if listed:
-            self._handles = (self._handles or ()) + tuple(listed)
-            self._had_handles = False
-        after_call()
+        extend_message(self, to_allocation(nbytes, "nbytes"), to_handles(handles))
 
     def serialize(self):
         """Serializes the message now: calls the serializer and drops the object.
@@ -320,39 +325,15 @@ cdef class Message:
             NotFoundError: there is no serializer, or no object; the object stays.
             Exception: whatever the serializer raises; the object stays.
         """
-        cdef c_Message* made
-        cdef _LazyObject lazy
-        self._check()
-        if self._kind == MESSAGE_SERIALIZED:
-            raise FailedPreconditionError("the message is serialized already")
-        if self._kind == MESSAGE_EMPTY or self._lazy.serializer is None:
-            raise NotFoundError("the message has no serializer")
-        lazy = self._lazy
-        self._serializing = True
-        try:
-            outcome = lazy.serializer(lazy.obj)
-            payload, handles = outcome if isinstance(outcome, tuple) else (outcome, ())
-            listed = to_handles(handles)
-            made = new_message(payload, "the serializer's payload")
-            try:
-                self._attach(made, listed)
-            except BaseException:
-                DestroyMessage(made)
-                raise
-        finally:
-            self._serializing = False
-        self._destroy()
-        self._drop_lazy()
-        self._message = made
-        self._kind = MESSAGE_SERIALIZED
-        self._handles = tuple(listed) if listed else None
-        after_call()
+        serialize_message(self)
 
     def close(self):
         """Destroys the message and closes the handles still in it. Harmless when repeated."""
         if self._serializing:
             raise BusyError("the message is being serialized")
-        if self._message is not NULL:
+        if self._bytes is not None:
+            self._drop_bytes()
+        elif self._message is not NULL:
             self._destroy()
             self._drop_lazy()
             self._let_go()
@@ -364,17 +345,19 @@ cdef class Message:
         if not isinstance(reason, str):
             raise TypeError(f"reason must be a str, not {type(reason).__name__}")
         self._check()
-        report_bad_message(reason, self._message.sender)
+        report_bad_message(reason, self._sender if self._message is NULL else self._message.sender)
 
     def __len__(self):
         self._check_serialized()
-        return self._message.size
+        return self._nbytes()
 
     def __bool__(self):
         return True
 
     def __bytes__(self):
         self._check_serialized()
+        if self._bytes is not None:
+            return self._bytes
         if self._message.size == 0:
             return b""
         return PyBytes_FromStringAndSize(
@@ -391,8 +374,8 @@ cdef class Message:
         raise TypeError("a Message cannot be copied or pickled; write it to a message pipe")
 
     def __repr__(self):
-        if self._message is NULL:
+        if not self._is_open():
             return "<Message written or closed>"
         if self._kind != MESSAGE_SERIALIZED:
             return "<Message unserialized>"
-        return f"<Message {self._message.size} bytes>"
+        return f"<Message {self._nbytes()} bytes>"

@@ -1,10 +1,11 @@
 # engine/message_pipe.h
-from libc.stdint cimport uint64_t
+from cpython.object cimport PyObject
+from libc.stdint cimport uint32_t, uint64_t
 from libcpp cimport bool as cbool
 from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
 
-from dispatcher cimport Dispatcher, HandleValue, Ref, c_Result
+from dispatcher cimport Dispatcher, HandleValue, Ref, Time, c_Result, c_SignalsState
 from message cimport Attachment, MessageList, c_Message
 
 
@@ -26,6 +27,12 @@ cdef extern from "engine/message_pipe.h" namespace "mojo_seq" nogil:
         c_Result WriteBatch(HandleValue value, MessageList* messages)
         c_Result Read(HandleValue value, c_Message** message)
         c_Result ReadBatch(HandleValue value, size_t max_messages, MessageList* messages)
+        cbool MayBeQuick()
+        cbool LookInRing(HandleValue value, c_SignalsState* state)
+        cbool AwaitInRing(HandleValue value, c_SignalsState* state)
+        cbool AwaitNews(HandleValue value)
+        cbool WantsToSpin()
+        void Slept(Time begin)
         int VisitContexts(ContextVisit visit, void* arg)
 
     void CreateMessagePipePair "mojo_seq::MessagePipeEndpoint::CreatePair"(
@@ -35,3 +42,11 @@ cdef extern from "engine/message_pipe.h" namespace "mojo_seq" nogil:
         Serialization* serialization)
     int VisitCarriedContexts "mojo_seq::MessagePipeEndpoint::VisitCarriedContexts"(
         const c_Message* message, ContextVisit visit, void* arg)
+
+
+cdef extern from "ring_bytes.h" namespace "mojo_seq":
+    cbool WriteBytes(MessagePipeEndpoint* endpoint, HandleValue value, const char* data,
+                     size_t nbytes)
+    cbool WriteAllBytes(MessagePipeEndpoint* endpoint, HandleValue value, object objects)
+    int ReadBytes(MessagePipeEndpoint* endpoint, HandleValue value, PyObject** objects, int most,
+                  uint32_t* sender) except -1

@@ -44,6 +44,20 @@ cdef object wrap_message(c_Message* received):
     return message
 
 
+cdef Message wrap_bytes(PyObject* received, uint32_t sender):
+    """The same for one that was read from a ring. Takes over the reference."""
+    cdef Message message = Message.__new__(Message)
+    message._bytes = <bytes>received
+    Py_DECREF(message._bytes)
+    message._sender = sender
+    message._received = True
+    small_messages_changed(1)
+    return message
+
+
+cdef int MOST_AT_ONCE = 64  # that are read from a ring under one lock
+
+
 cdef class MessagePipeHandle(Handle):
     """One end of a message pipe: messages in both directions, in order, with their boundaries.
 
@@ -79,6 +93,8 @@ cdef class MessagePipeHandle(Handle):
         cdef size_t blamed = 0
         cdef MessagePipeEndpoint* endpoint = self._endpoint()
         if type(handles) is tuple and not <tuple>handles:
+            if endpoint.MayBeQuick() and self._write_quickly(payload):
+                return
             message = new_message(payload, "payload", endpoint)
             if message.size >= LONG_COPY and endpoint.IsRemote():
                 with nogil:
@@ -98,6 +114,21 @@ cdef class MessagePipeHandle(Handle):
             DestroyMessage(message)
             raise
         after_call()
+
+    cdef bint _write_quickly(self, object payload) except -1:
+        """False: nothing was done."""
+        cdef Py_buffer view
+        cdef bint written
+        cdef MessagePipeEndpoint* endpoint = <MessagePipeEndpoint*>self._dispatcher
+        if type(payload) is bytes:
+            written = WriteBytes(endpoint, self._value, PyBytes_AS_STRING(payload),
+                                 PyBytes_GET_SIZE(payload))
+        else:
+            get_buffer(payload, &view, PyBUF_SIMPLE, "payload")
+            written = WriteBytes(endpoint, self._value, <const char*>view.buf, view.len)
+            PyBuffer_Release(&view)
+        after_call()
+        return written
 
     cdef int _write(self, c_Message* message, list handles) except -1:
         """Writes, with handles to attach. On failure the message is still the caller's."""
@@ -158,7 +189,7 @@ cdef class MessagePipeHandle(Handle):
         if source._kind == MESSAGE_EMPTY:
             raise NotFoundError("the message's object was taken")
         source._check_unexported()
-        sent = source._message
+        sent = source._engine_message()
         listed = list(source._handles) if source._in_place else []
         listed += to_handles(handles)
         if source._lazy is not None:
@@ -185,6 +216,10 @@ cdef class MessagePipeHandle(Handle):
         cdef MessagePipeEndpoint* endpoint = self._endpoint()
         if isinstance(payloads, (bytes, bytearray, memoryview, str)):
             raise TypeError("payloads must be an iterable of buffers, not one buffer")
+        if (endpoint.MayBeQuick() and (type(payloads) is list or type(payloads) is tuple)
+                and WriteAllBytes(endpoint, self._value, payloads)):
+            after_call()
+            return
         for payload in payloads:
             messages.Push(new_message(payload, "each payload", endpoint))
         result = endpoint.WriteBatch(self._value, &messages)
@@ -203,8 +238,13 @@ cdef class MessagePipeHandle(Handle):
         """
         cdef c_Message* message = NULL
         cdef c_Result result
+        cdef PyObject* quick
+        cdef uint32_t sender = 0
         if self._dispatcher is NULL:
             self._check_open()
+        if ((<MessagePipeEndpoint*>self._dispatcher).MayBeQuick()
+                and ReadBytes(<MessagePipeEndpoint*>self._dispatcher, self._value, &quick, 1, &sender)):
+            return wrap_bytes(quick, sender)
         result = (<MessagePipeEndpoint*>self._dispatcher).Read(self._value, &message)
         if result != c_Result.kOk:
             self._fail_read(result)
@@ -233,6 +273,8 @@ cdef class MessagePipeHandle(Handle):
         cdef c_Result result
         cdef size_t limit = to_count(max_messages, "max_messages")
         cdef list read = []
+        if self._endpoint().MayBeQuick() and self._read_quickly(limit, read):
+            return read
         result = self._endpoint().ReadBatch(self._value, limit, &messages)
         if result == c_Result.kShouldWait:
             return read
@@ -242,6 +284,20 @@ cdef class MessagePipeHandle(Handle):
             read.append(wrap_message(messages.Pop()))
         after_call()
         return read
+
+    cdef bint _read_quickly(self, size_t limit, list read) except -1:
+        """What is in the ring. False: there is nothing, or none could be taken."""
+        cdef PyObject* taken[64]
+        cdef uint32_t sender = 0
+        cdef int count = MOST_AT_ONCE
+        cdef int i
+        while limit > 0 and count == MOST_AT_ONCE:
+            count = ReadBytes(<MessagePipeEndpoint*>self._dispatcher, self._value, taken,
+                              <int>min(limit, <size_t>MOST_AT_ONCE), &sender)
+            limit -= count
+            for i in range(count):
+                read.append(wrap_bytes(taken[i], sender))
+        return len(read) > 0
 
     async def receive(self):
         """Waits for the next message without blocking the event loop (asyncio or trio).

@@ -26,9 +26,11 @@ cdef class _PayloadView:
 cdef object take_payload(Message message):
     """Message.take_payload, of a serialized message."""
     cdef _PayloadView view
-    cdef Payload* payload = message._message.payload.get()
+    cdef Payload* payload = NULL
     if not message._received:
         raise FailedPreconditionError("only the payload of a received message can be taken")
+    if message._message is not NULL:
+        payload = message._message.payload.get()
     message._view = None
     if payload is NULL or not payload.HasOneRef():
         taken = memoryview(bytearray(bytes(message)))
@@ -45,6 +47,32 @@ cdef object take_payload(Message message):
 
 # From here on it pays to let other threads run during a copy.
 cdef size_t LONG_COPY = 65536
+
+
+def copy_bytes(target, source):
+    """Copies a buffer to where another one of the same size is.
+
+    Raises:
+        BufferError: the target is read-only, or one of them is not contiguous.
+        ValueError: their sizes differ.
+    """
+    cdef Py_buffer to
+    cdef Py_buffer origin
+    PyObject_GetBuffer(target, &to, PyBUF_WRITABLE)
+    try:
+        PyObject_GetBuffer(source, &origin, PyBUF_SIMPLE)
+        try:
+            if to.len != origin.len:
+                raise ValueError(f"{origin.len} bytes are no {to.len}")
+            if <size_t>to.len >= LONG_COPY:
+                with nogil:
+                    memmove(to.buf, origin.buf, to.len)
+            else:
+                memmove(to.buf, origin.buf, to.len)
+        finally:
+            PyBuffer_Release(&origin)
+    finally:
+        PyBuffer_Release(&to)
 
 
 cdef c_Message* new_message(object payload, str name="payload",

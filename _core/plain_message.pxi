@@ -93,16 +93,12 @@ cdef class PlainMessage:
         """The same."""
 
 
-def encode_plain(obj, uint8_t kind, int64_t number, int64_t ask):
-    """Encodes, if the object is plain.
-
-    Returns:
-        PlainMessage | None: None if it is for others to encode.
-    """
+cdef bytes plain_bytes(object obj, uint8_t kind, int64_t number, int64_t ask):
+    """The payload, if the object is plain; None if it is for others to encode."""
     cdef Py_ssize_t left = MOST_PLAIN
-    cdef PlainMessage message
     cdef PlainSuffix suffix
     cdef bytes pickled
+    cdef bytes payload
     cdef Py_ssize_t size
     if dump_plain is None or not is_plain(obj, DEEPEST_PLAIN, &left):
         return None
@@ -113,11 +109,51 @@ def encode_plain(obj, uint8_t kind, int64_t number, int64_t ask):
     suffix.kind = kind
     suffix.number = number
     suffix.ask = ask
+    payload = PyBytes_FromStringAndSize(NULL, size + <Py_ssize_t>sizeof(PlainSuffix))
+    memcpy(PyBytes_AS_STRING(payload), PyBytes_AS_STRING(pickled), size)
+    memcpy(PyBytes_AS_STRING(payload) + size, &suffix, sizeof(PlainSuffix))
+    return payload
+
+
+def encode_plain(obj, uint8_t kind, int64_t number, int64_t ask):
+    """Encodes, if the object is plain.
+
+    Returns:
+        PlainMessage | None: None if it is for others to encode.
+    """
+    cdef PlainMessage message
+    cdef bytes payload = plain_bytes(obj, kind, number, ask)
+    if payload is None:
+        return None
     message = PlainMessage.__new__(PlainMessage)
-    message._payload = PyBytes_FromStringAndSize(NULL, size + <Py_ssize_t>sizeof(PlainSuffix))
-    memcpy(PyBytes_AS_STRING(message._payload), PyBytes_AS_STRING(pickled), size)
-    memcpy(PyBytes_AS_STRING(message._payload) + size, &suffix, sizeof(PlainSuffix))
+    message._payload = payload
     return message
+
+
+cdef bytes plain_payload(Message message, PlainSuffix* suffix):
+    """That of a message that came without handles and buffers, with the suffix; None if it is for
+    others to take apart."""
+    cdef c_Message* received
+    cdef const char* data
+    cdef size_t size
+    message._check()
+    if message._kind != MESSAGE_SERIALIZED or message._in_place or message._had_handles:
+        return None
+    received = message._message
+    size = message._nbytes()
+    if ((received is not NULL and not received.dispatchers.empty())
+            or size <= sizeof(PlainSuffix) or size >= <size_t>LARGEST_PLAIN):
+        return None
+    if received is NULL:
+        data = PyBytes_AS_STRING(message._bytes)
+    else:
+        data = <const char*>received.payload.get().data()
+    if <uint8_t>data[0] != 0x80:  # that of every pickle
+        return None
+    memcpy(suffix, data + size - sizeof(PlainSuffix), sizeof(PlainSuffix))
+    if received is NULL:
+        return message._bytes
+    return PyBytes_FromStringAndSize(data, size)
 
 
 def take_plain(Message message not None):
@@ -126,20 +162,8 @@ def take_plain(Message message not None):
     Returns:
         tuple | None: (kind, number, ask, payload with the suffix, []); None if it is for others.
     """
-    cdef c_Message* received
     cdef PlainSuffix suffix
-    cdef const char* data
-    cdef size_t size
-    message._check()
-    if message._kind != MESSAGE_SERIALIZED or message._in_place or message._had_handles:
+    cdef bytes payload = plain_payload(message, &suffix)
+    if payload is None:
         return None
-    received = message._message
-    size = received.size
-    if (not received.dispatchers.empty() or size <= sizeof(PlainSuffix)
-            or size >= <size_t>LARGEST_PLAIN):
-        return None
-    data = <const char*>received.payload.get().data()
-    if <uint8_t>data[0] != 0x80:  # that of every pickle
-        return None
-    memcpy(&suffix, data + size - sizeof(PlainSuffix), sizeof(PlainSuffix))
-    return suffix.kind, suffix.number, suffix.ask, PyBytes_FromStringAndSize(data, size), []
+    return suffix.kind, suffix.number, suffix.ask, payload, []

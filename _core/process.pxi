@@ -97,15 +97,21 @@ def finish_io():
             ExistingIoThread().Stop()
 
 
-def after_fork_in_child():
-    """The inherited handles are dead, and the copies of their descriptors are closed."""
-    AfterForkInChild()
-
-
-atexit.register(finish_io)
 def before_fork():
     """What is looked at here may be looked at there, too, however long."""
     BeforeForkSegments()
 
 
+def after_fork_in_child():
+    """The inherited handles are dead, and the copies of their descriptors are closed."""
+    AfterForkInChild()
+
+
+def fork_generation():
+    """How many forks there are between this process and the one that has loaded this module, as a
+    cheap way to see that something is of another process."""
+    return ForkGeneration()
+
+
 os.register_at_fork(before=before_fork, after_in_child=after_fork_in_child)
+atexit.register(finish_io)

@@ -10,7 +10,8 @@ cdef class ReadinessDescriptor:
     not readable any more.
 
     Args:
-        pipe: what threads have taken in, by a wait that ended, is in its queue and is not heard of.
+        pipe: what threads have taken in, by a wait that ended, is in its queue and is not heard of,
+            nor need be what came before this was made.
 
     Raises:
         FailedPreconditionError: the peer is in this process.
@@ -26,7 +27,7 @@ cdef class ReadinessDescriptor:
         cdef Ref[ReadinessFd] made
         cdef c_Result result
         pipe._check_open()
-        result = CreateReadinessFd(pipe._dispatcher, pipe._value, &made)
+        result = CreateReadinessFd(pipe._endpoint(), pipe._value, &made)
         if result == c_Result.kFailedPrecondition:
             pipe._check_open()
             raise FailedPreconditionError(f"the peer of {pipe!r} is in this process")
@@ -43,25 +44,39 @@ cdef class ReadinessDescriptor:
         """Its number."""
         return self._readiness.fd()
 
-    # In the loop's thread:
+    # In the loop's thread. Of a pipe that is closed something has come for ever.
 
-    def wants_to_spin(self):
-        """The loop is about to sleep for an answer. Whether it pays to `spin` before, as far as is
-        known from the last times: who answers is at work on another processor."""
-        return self._readiness.WantsToSpin(self._pipe._dispatcher)
+    cdef bint _wants_to_spin(self) except -1:
+        """An answer is awaited. Whether it pays to spin before the loop sleeps, as far as is known."""
+        return self._pipe._endpoint().WantsToSpin()
 
-    def spin(self):
-        """Looks for some microseconds.
+    cdef int _stay_awake(self) except -1:
+        """Until `_fall_asleep`, which has to be called before the loop sleeps, the descriptor need not
+        become readable: so nobody has to see to that."""
+        # With the GIL, so that whoever knows that nobody else sleeps there knows it until it is done.
+        self._readiness.StayAwake(self._pipe._endpoint())
+        return 0
 
-        Returns:
-            bool: whether there is something to be read.
-        """
+    cdef bint _spin(self, bint once) except -1:
+        """Looks for some microseconds, if that pays, or only `once`, and stays awake. Whether there is
+        something to be read."""
+        cdef MessagePipeEndpoint* pipe = self._pipe._endpoint()
         cdef cbool came
         with nogil:
-            came = self._readiness.Spin(self._pipe._dispatcher, self._pipe._value)
+            came = self._readiness.Spin(pipe, self._pipe._value, once)
         after_call()
         return came
 
-    def on_woken(self):
+    cdef bint _fall_asleep(self) except -1:
+        """The loop may sleep from now on. Whether something has come before."""
+        cdef MessagePipeEndpoint* pipe = self._pipe._endpoint()
+        cdef cbool came
+        with nogil:
+            came = self._readiness.FallAsleep(pipe, self._pipe._value)
+        after_call()
+        return came
+
+    cdef int _on_woken(self) except -1:
         """The loop did sleep."""
-        self._readiness.OnWoken(self._pipe._dispatcher)
+        self._readiness.OnWoken(self._pipe._endpoint())
+        return 0

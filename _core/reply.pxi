@@ -1,26 +1,7 @@
 # Replies: what an ask returns. A future that costs no lock until somebody from outside needs one.
 
-cdef enum ReplyState:
-    PENDING
-    RUNNING
-    UNSENT      # the mailbox was full; whoever awaits it waits for room
-    FINISHED
-    CANCELLED
-
-cdef dict STATE_NAMES = {
-    PENDING: "PENDING", RUNNING: "RUNNING", UNSENT: "PENDING", FINISHED: "FINISHED",
-    CANCELLED: "CANCELLED_AND_NOTIFIED",
-}
-cdef object running_loop = None  # asyncio's function, once it was imported
-cdef object await_in_trio = None
-cdef object awaiting_mailbox = None  # a context variable, of the actor layer
-
-
-def set_reply_functions(in_trio, context_variable):
-    """Given by the actor layer: how to await a Reply under trio, and whose `async def` method runs."""
-    global await_in_trio, awaiting_mailbox
-    await_in_trio = in_trio
-    awaiting_mailbox = context_variable
+cdef class ConnectionBase
+cdef class HostedReplyBase
 
 
 cdef class ReplyBase:
@@ -37,7 +18,9 @@ cdef class ReplyBase:
     cdef vector[Ref[c_Event]] _sleepers
     cdef Envelope _unsent        # UNSENT: what was to be sent
     cdef object _origin          # the ask in whose service this one was made: (ReplyBase, origin)
+    cdef object _kept            # for others: let go of when it is complete
     cdef object _waiter, _token  # see below
+    cdef int64_t _ask            # the number of the ask in other processes, or 0
 
     def __init__(self, target=None):
         self._target = target
@@ -59,6 +42,11 @@ cdef class ReplyBase:
     @property
     def token(self):
         """What the ask is known by in other processes, or None; set by the layer above."""
+        return self._get_token()
+
+    cdef object _get_token(self):
+        if self._token is None and self._ask != 0:
+            self._token = (client_id, self._ask)
         return self._token
 
     @token.setter
@@ -92,6 +80,7 @@ cdef class ReplyBase:
         self._failed = failed
         self._unsent = None
         self._origin = None
+        self._kept = None
         return 0
 
     cdef int _tell(self) except -1:
@@ -135,7 +124,7 @@ cdef class ReplyBase:
     cdef int _attend(self, object loop) except -1:
         """Somebody begins to wait in another way than by blocking; in `loop`, if it is awaited."""
         if self._waiter is not None and self._reply_state < FINISHED:
-            self._waiter.attend(loop)
+            attend(self._waiter, loop)
         return 0
 
     cdef int _need_sent(self) except -1:
@@ -317,9 +306,9 @@ cdef class ReplyBase:
             done.reply = self
             return environment._run_until(done, None if deadline == kNever
                                           else max(0, deadline - now_here()) / 1e9)
-        if self._waiter is not None:
-            self._waiter.wait_for(
-                self, None if deadline == kNever else max(0, deadline - Now()) / 1e9)
+        if isinstance(self._waiter, ConnectionBase):
+            waiter = self._waiter  # which forgets us when the answer is there, and we it
+            (<ConnectionBase>waiter)._wait_for(self, deadline)
         try:
             while True:
                 event.Reset()
@@ -357,6 +346,12 @@ cdef class ReplyBase:
             self._callbacks = [fn]
         else:
             self._callbacks.append(fn)
+
+    def keep_until_done(self, thing):
+        """Holds an object until it is complete. Unlike with a callback, nothing is sent or watched
+        for that."""
+        if self._reply_state < FINISHED:
+            self._kept = thing if self._kept is None else (self._kept, thing)
 
     def __await__(self):
         return begin_await(self)

@@ -1,6 +1,8 @@
 // How a thread sleeps until a reply has come.
 #pragma once
 
+#include <sched.h>
+
 #include "engine/event.h"
 #include "engine/notification.h"
 #include "engine/spinner.h"
@@ -16,11 +18,26 @@ inline Event* ThreadEvent() {
 
 // With no lock of the embedder's held. Who completes a reply holds it for a moment longer. Whoever
 // asks somebody who sleeps waits for a wake-up, and for what is done then with cold caches.
-inline Wake SleepUntilSet(Event* event, Time deadline) {
-  constexpr Time kWakeUpAndWork = 100'000;
+inline Spinner* ReplySpinner() {
+  constexpr uint8_t kWakeUpAndWork = 100;  // us
   thread_local Spinner spinner(kWakeUpAndWork);
-  return event->Wait(deadline, &spinner, true);
+  return &spinner;
 }
+inline Wake SleepUntilSet(Event* event, Time deadline) {
+  return event->Wait(deadline, ReplySpinner(), true);
+}
+// The same, but does not sleep.
+inline void SpinUntilSet(Event* event) {
+  ReplySpinner()->Spin([event] { return event->IsSet(); }, true);
+}
+
+// When a coroutine on this thread last let others have their turn, as far as is known.
+inline Time* LastTurn() {
+  thread_local Time last = 0;
+  return &last;
+}
+
+inline int CurrentProcessor() { return sched_getcpu(); }
 
 inline void WakeSleeper(const Ref<Event>& event) {
   if (event->Set()) QueueWake(Ref<Event>(event));

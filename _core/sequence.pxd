@@ -30,6 +30,7 @@ cdef extern from "engine/sequence.h" namespace "mojo_seq" nogil:
         c_Result Push(Task* task)
         Task* Pop()
         Task* TakeAll()
+        cbool HasTasks()
         int VisitTasks(int (*visit)(Task* task, void* arg) noexcept, void* arg)
         Scheduler* scheduler()
 
@@ -89,6 +90,7 @@ cdef extern from "engine/worker_pool.h" namespace "mojo_seq" nogil:
         cbool BeginBlock()
         void EndBlock()
         cbool AwaitReady(Worker* worker)
+        cbool IsReady()
         Ref[Sequence] TryNext(Worker* worker)
         void Search(Worker* worker)
         void Rest(Worker* worker)

@@ -51,6 +51,15 @@ cdef class SharedWords:
         """Changes a word, whatever it was."""
         StoreWord(self._at(index), value)
 
+    def fill(self, Py_ssize_t first, Py_ssize_t count, uint32_t value):
+        """Changes `count` words from `first` on, one after the other."""
+        cdef Py_ssize_t index
+        if count > 0:
+            self._at(first)
+            self._at(first + count - 1)
+        for index in range(first, first + count):
+            StoreWord(self._words + 4 * index, value)
+
     def compare_exchange(self, Py_ssize_t index, uint32_t expected, uint32_t desired):
         """Changes a word to `desired` if it is `expected`.
 

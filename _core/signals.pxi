@@ -116,12 +116,13 @@ cdef SignalsState to_state(c_SignalsState state):
 
 
 cdef c_Signals to_signals(object signals) except? 0xFFFFFFFF:
-    cdef long long value
+    cdef long value
+    cdef int overflow = 0
     if not isinstance(signals, int):
         raise TypeError(f"signals must be Signals or an int, not {type(signals).__name__}")
-    if signals < 0 or signals > 31:
+    value = PyLong_AsLongAndOverflow(signals, &overflow)
+    if overflow != 0 or value < 0 or value > 31:
         raise InvalidArgumentError(f"signals must be a combination of Signals, not {signals!r}")
-    value = signals
     return <c_Signals>value
 
 

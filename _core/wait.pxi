@@ -4,19 +4,31 @@ cdef extern from "main_thread.h" namespace "mojo_seq" nogil:
     cbool IsMainThread()
 
 # A signal that arrives just before the main thread falls asleep does not interrupt the sleep, so
-# there it sleeps for this long at a time.
+# there it sleeps for this long at a time; in a long wait for twice as long each time, so that an idle
+# process hardly ever wakes up: the longer it sleeps, the less likely is it that the signal hits that moment.
 cdef Time SIGNAL_SLICE = 100_000_000
+cdef Time LONGEST_SLICE = 16 * SIGNAL_SLICE
+cdef Time CONTINUED = 10_000_000  # who comes back so soon is in the same wait
+
+cdef Time slice_length = 0        # the main thread's, as the next one
+cdef Time slice_end = 0
 
 cdef c_Signals IS_READABLE = Signals.READABLE
 cdef c_Signals PEER_IS_CLOSED = Signals.PEER_CLOSED
 
 
 cdef inline Time next_slice(Time deadline) noexcept nogil:
-    cdef Time slice
+    global slice_length, slice_end
+    cdef Time now
     if not IsMainThread():
         return deadline
-    slice = Now() + SIGNAL_SLICE
-    return slice if slice < deadline else deadline
+    now = Now()
+    if slice_end <= now < slice_end + CONTINUED:
+        slice_length = min(2 * slice_length, LONGEST_SLICE)
+    else:
+        slice_length = SIGNAL_SLICE
+    slice_end = now + slice_length
+    return min(slice_end, deadline)
 
 
 cdef c_Result wait_for(Waiter* waiter, Time deadline, object timeout, object about) except *:
@@ -85,6 +97,39 @@ cdef Handle to_watchable(object handle, object index):
     raise error
 
 
+# What wait() returns of handles that are ready, by their state: made once, for there are few.
+cdef list READY = [None] * 1024
+cdef Time SOON = 100_000  # more than any spin takes
+
+
+cdef object to_outcome(c_Result result, c_SignalsState state):
+    """What wait() returns."""
+    cdef c_Signals place = state.satisfied * 32 + state.satisfiable
+    if result != c_Result.kOk:
+        return to_result(result), to_state(state)
+    outcome = READY[place]
+    if outcome is None:
+        outcome = to_result(result), to_state(state)
+        READY[place] = outcome
+    return outcome
+
+
+cdef bint await_in_ring(MessagePipeHandle pipe, Time deadline, c_SignalsState* state) except -1:
+    """Whether the next message is in the pipe's ring, or comes while it pays to wait awake for it.
+    False: that is not known."""
+    cdef MessagePipeEndpoint* endpoint = <MessagePipeEndpoint*>pipe._dispatcher
+    cdef bint found
+    if not endpoint.MayBeQuick():
+        return False
+    if endpoint.LookInRing(pipe._value, state):
+        return True
+    if this_environment() is not None or (deadline != kNever and deadline - Now() < SOON):
+        return False
+    with nogil:
+        found = endpoint.AwaitInRing(pipe._value, state)
+    return found
+
+
 def wait(handle, signals, timeout=None):
     """Blocks until any of `signals` is satisfied, or none of them can be any more.
 
@@ -104,10 +149,13 @@ def wait(handle, signals, timeout=None):
     cdef c_SignalsState state
     cdef c_Result result
     cdef Waiter* waiter
+    if (wanted & IS_READABLE and isinstance(watched, MessagePipeHandle)
+            and await_in_ring(watched, deadline, &state)):
+        return to_outcome(c_Result.kOk, state)
     if watched._dispatcher.QueryState(watched._value, &state, False) == c_Result.kOk:
         result = Verdict(state, wanted)
         if result != c_Result.kShouldWait:
-            return to_result(result), to_state(state)
+            return to_outcome(result, state)
     waiter = new Waiter()
     try:
         if waiter.Add(watched._dispatcher, watched._value, wanted) != c_Result.kOk:
@@ -134,6 +182,8 @@ def wait_until_readable(MessagePipeHandle pipe not None, timeout=None):
     cdef c_SignalsState state
     cdef Waiter* waiter
     pipe._check_open()
+    if await_in_ring(pipe, deadline, &state):
+        return True
     if (pipe._dispatcher.QueryState(pipe._value, &state, False) == c_Result.kOk
             and Verdict(state, IS_READABLE) != c_Result.kShouldWait):
         return True

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from mojo_seq.cli.bench.arguments import add_bench
+
 EPILOG = """\
 exit codes: 0 finished (what could not be read, and worker processes that died, are listed in the
 report), 1 out of memory, disk, descriptors or worker processes, 2 wrong arguments, 130 interrupted
@@ -49,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="instead of them, number of worker processes",
     )
     demo.add_argument("--json", action="store_true", help="print data instead of a table")
+    add_bench(commands)
     return parser
 
 
@@ -62,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         arguments = build_parser().parse_args(argv)
+        if arguments.command == "bench":
+            from mojo_seq.cli.bench import command
+
+            return command.main(arguments)
         from mojo_seq.cli import demo
 
         workers = arguments.processes or arguments.workers

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "hot_pipes.h"
 #include "io_thread.h"
 #include "notification.h"
 #include "segment_pool.h"
@@ -16,14 +17,13 @@ namespace mojo_seq {
 
 namespace {
 
-// Small messages of a batch are put together up to this, so that one call sends many.
-constexpr size_t kScratch = 64 * 1024;
-constexpr size_t kSmall = 4096;
+// While a ring is full, and its reader reads: the I/O thread looks so often whether there is room.
+constexpr Time kRoomRetry = 200'000;
 
 thread_local std::vector<uint8_t> scratch;
 
 uint8_t* Scratch() {
-  if (scratch.empty()) scratch.resize(kScratch);
+  if (scratch.empty()) scratch.resize(kBatchBytes);
   return scratch.data();
 }
 
@@ -48,6 +48,8 @@ Channel::Channel(ScopedFd fd, uint64_t cookie, uint64_t peer_cookie)
 
 Channel::~Channel() {
   if (cookie_ != 0) SegmentPool::Get().OnPipeGone(cookie_);
+  // Not by `out_`: OnIdle, which gives it back, is not done with this channel then.
+  if (was_hot_) HotPipes::Leave(this);
 }
 
 Channel::Guard::Guard(std::mutex& mutex) : mutex_(mutex) {
@@ -99,69 +101,17 @@ Result Channel::SendSome(const OutFrame& frame, size_t* taken) {
   return Result::kOk;
 }
 
-Result Channel::Flush() {
-  while (!queue_.empty()) {
-    OutFrame& frame = queue_.front();
-    size_t taken = 0;
-    const Result result = SendSome(frame, &taken);
-    if (result == Result::kFailedPrecondition) TakeUnsent();
-    if (result != Result::kOk) return result;
-    unsent_.store(unsent() - frame.AddSent(taken), std::memory_order_release);
-    if (frame.sent < frame.bytes()) return Result::kShouldWait;
-    queue_.pop_front();
-  }
-  return Result::kOk;
-}
-
-// Adds a small frame to those that wait already, so that one call sends many.
-bool Channel::QueueWithLast(const FrameHeader& header, const uint8_t* payload) {
-  const size_t nbytes = sizeof header + header.payload_bytes;
-  OutFrame* const last = queue_.empty() ? nullptr : &queue_.back();
-  if (!last || !last->IsOpen() || last->head.size() + nbytes > kScratch) return false;
-  if (last->head.capacity() < kSmall) last->head.reserve(kSmall);
-  if (last->messages == 1) last->next_end = last->head.size();
-  const auto* const head = reinterpret_cast<const uint8_t*>(&header);
-  last->head.insert(last->head.end(), head, head + sizeof header);
-  last->head.insert(last->head.end(), payload, payload + header.payload_bytes);
-  ++last->messages;
-  return true;
-}
-
-void Channel::Queue(const Message& message, size_t sent) {
-  const FrameHeader header = MakeHeader(0, message.size);
-  const uint8_t* const payload = message.size > 0 ? message.payload->data() : nullptr;
-  if (message.size <= kSmall && sent == 0 && QueueWithLast(header, payload)) {
-    unsent_.store(unsent() + 1, std::memory_order_release);
-    return;
-  }
-  OutFrame frame;
-  const auto* const head = reinterpret_cast<const uint8_t*>(&header);
-  frame.head.assign(head, head + sizeof header);
-  if (message.size <= kSmall) {
-    frame.head.insert(frame.head.end(), payload, payload + message.size);
-  } else {
-    frame.payload = message.payload;
-    frame.payload_bytes = message.size;
-  }
-  frame.sent = sent;
-  Queue(std::move(frame));
-}
-
-void Channel::Queue(OutFrame frame) {
-  unsent_.store(unsent() + frame.messages, std::memory_order_release);
-  queue_.push_back(std::move(frame));
-}
-
-std::list<OutFrame> Channel::TakeUnsent() {
-  std::list<OutFrame> frames;
-  frames.swap(queue_);
-  unsent_.store(0, std::memory_order_release);
-  return frames;
-}
-
 Result Channel::Send(const Message& message) {
+  bool spill = false;
+  if (out_) {
+    const ByRing result = SendByRing(message);
+    if (result == ByRing::kSent) return Result::kOk;
+    if (result == ByRing::kGone) return Result::kFailedPrecondition;
+    spill = result == ByRing::kFull && AwaitsReader();
+  }
+  CountSent(1, message.size <= kMostInRing);
   size_t sent = 0;
-  if (queue_.empty()) {
+  if (queue_.empty() && !spill) {
     const FrameHeader header = MakeHeader(0, message.size);
     iovec parts[2] = {{const_cast<FrameHeader*>(&header), sizeof header}, {nullptr, message.size}};
     if (message.size > 0) parts[1].iov_base = message.payload->data();
@@ -176,15 +126,23 @@ Result Channel::Send(const Message& message) {
       return Result::kFailedPrecondition;
     }
   }
-  Queue(message, sent);
+  Queue(message, sent, last_number());
   return Result::kOk;
 }
 
 Result Channel::SendBatch(const MessageList& messages) {
   const Message* next = messages.head();
   bool any_sent = false;
-  while (next && queue_.empty()) {
-    if (next->size > kSmall) {
+  bool spill = false;
+  if (out_) {
+    const Message* const first = next;
+    const ByRing result = SendByRing(&next);
+    any_sent = next != first;
+    if (result == ByRing::kGone) return Result::kFailedPrecondition;
+    spill = result == ByRing::kFull && AwaitsReader();
+  }
+  while (next && queue_.empty() && !spill) {
+    if (next->size > kSmallFrame) {
       const Result result = Send(*next);
       if (result != Result::kOk) return any_sent ? Result::kOk : result;
       next = next->next;
@@ -194,14 +152,16 @@ Result Channel::SendBatch(const MessageList& messages) {
     uint8_t* const bytes = Scratch();
     const Message* const first = next;
     size_t filled = 0;
-    for (; next && next->size <= kSmall; next = next->next) {
-      if (filled + sizeof(FrameHeader) + next->size > kScratch) break;
+    size_t count = 0;
+    for (; next && next->size <= kSmallFrame; next = next->next, ++count) {
+      if (filled + sizeof(FrameHeader) + next->size > kBatchBytes) break;
       const FrameHeader header = MakeHeader(0, next->size);
       memcpy(bytes + filled, &header, sizeof header);
       filled += sizeof header;
       if (next->size > 0) memcpy(bytes + filled, next->payload->data(), next->size);
       filled += next->size;
     }
+    CountSent(count, true);
     const ssize_t taken = send(fd(), bytes, filled, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (taken < 0 && Refused(errno) == Result::kFailedPrecondition) {
       return any_sent ? Result::kOk : Result::kFailedPrecondition;
@@ -209,19 +169,27 @@ Result Channel::SendBatch(const MessageList& messages) {
     any_sent = true;
     size_t sent = taken > 0 ? static_cast<size_t>(taken) : 0;
     if (sent == filled) continue;
+    uint32_t number = last_number() - static_cast<uint32_t>(count);
     for (const Message* each = first; each != next; each = each->next) {
       const size_t whole = sizeof(FrameHeader) + each->size;
-      if (sent < whole) Queue(*each, sent);
+      ++number;
+      if (sent < whole) Queue(*each, sent, number);
       sent -= std::min(sent, whole);
     }
   }
-  for (; next; next = next->next) Queue(*next, 0);
+  for (; next; next = next->next) {
+    CountSent(1, next->size <= kMostInRing);
+    Queue(*next, 0, last_number());
+  }
   return Result::kOk;
 }
 
 Result Channel::Send(std::vector<OutFrame> frames) {
   const bool may_send = queue_.empty();
-  for (OutFrame& frame : frames) Queue(std::move(frame));
+  for (OutFrame& frame : frames) {
+    if (out_) out_->Skip(static_cast<uint32_t>(frame.messages));
+    Queue(std::move(frame));
+  }
   if (!may_send) return Result::kOk;
   const Result result = Flush();
   return result == Result::kFailedPrecondition ? result : Result::kOk;
@@ -246,7 +214,7 @@ void Channel::SetInterestLocked(uint32_t events, IoHandler* handler) {
 void Channel::RetryLaterLocked(IoHandler* handler) {
   if (retrying_) return;
   retrying_ = true;
-  IoThread::Get().After(kRetry, Ref<IoHandler>(handler));
+  IoThread::Get().After(awaits_room() ? kRoomRetry : kRetry, Ref<IoHandler>(handler));
 }
 
 void Channel::OnRetry() {
@@ -264,6 +232,8 @@ void Channel::OnOwnerClosed() {
   {
     Guard guard(send_mutex_);
     Flush();
+    Guard receive(receive_mutex_);
+    if (in_) in_->Close();
   }
   std::lock_guard<std::mutex> lock(poll_mutex_);
   SetInterestLocked(0, nullptr);
@@ -280,7 +250,7 @@ void Channel::OnOwnerClosed() {
 }
 
 void Channel::WaitToSendLocked() {
-  if (is_refused()) {
+  if (is_refused() || awaits_room()) {
     SetInterestLocked(0, nullptr);
     RetryLaterLocked(this);
   } else {

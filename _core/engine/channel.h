@@ -17,8 +17,15 @@
 #include "event.h"
 #include "frame.h"
 #include "io_handler.h"
+#include "ring.h"
+#include "ticks.h"
 
 namespace mojo_seq {
+
+// Small messages that wait are put together up to so many bytes, so that one call sends many.
+constexpr size_t kBatchBytes = 64 * 1024;
+constexpr size_t kSmallFrame = 4096;
+static_assert(kSmallFrame <= kMostInRing);
 
 class Channel : public IoHandler {
  public:
@@ -56,13 +63,66 @@ class Channel : public IoHandler {
   Result Flush();
   // Behind all that is queued; nothing is sent yet.
   void Queue(OutFrame frame);
-  void Queue(const Message& message, size_t sent = 0);
+  // `number`: of the ring, if there is one; see last_number.
+  void Queue(const Message& message, size_t sent, uint32_t number);
   std::list<OutFrame> TakeUnsent();
+  // Any thread. How long what a full ring does not take waits for a reader that does not read.
+  static void SetPatience(Time time);
 
   // Any thread. What was written and not taken by the kernel.
   size_t unsent() const { return unsent_.load(std::memory_order_acquire); }
   // The kernel refuses for now, but not because the socket is full: try again in a while.
   bool is_refused() const { return refused_.load(std::memory_order_acquire); }
+  // What is unsent waits for room in the ring, which nobody tells of: the same.
+  bool awaits_room() const { return awaits_room_.load(std::memory_order_acquire); }
+
+  // --- rings, for pipes that are in use all the time (channel_ring.cc) ---
+  // Its ring is given back if nothing went through it since this was asked last. Does not wait.
+  // True: it has none any more.
+  bool OnIdle();
+  // Without the receive mutex. A thread is about to sleep until the socket has something: from now on
+  // the other side puts something there. True: there are messages already.
+  bool Arm();
+  // As long as what is returned lives, somebody may be asleep at any time without having said so: the
+  // other side always wakes us, but from Disarm on until something is received.
+  Ref<RefCounted> KeepArmed();
+  // With the receive mutex. Somebody looks all the time from now on, and calls Arm before he ceases
+  // to.
+  void Disarm();
+  // The other end is known to be gone: what is in the ring now is all, whoever goes on writing there.
+  void OnPeerGone();
+  // Whether there are messages in the ring.
+  bool HasNews();
+  // For spinning: whether it is worth a look. Asking the socket is dear, so only now and then.
+  bool MayHaveNews();
+  // With both mutexes, for a pipe that leaves. They are not used here any more.
+  struct Rings {
+    Ref<RingWriter> out;
+    Ref<RingReader> in;
+  };
+  Rings TakeRings();
+  void GiveRings(Rings rings);
+  // With the send mutex. Behind all that is queued: the ring that is not here any more was the last.
+  void QueueRingEnd();
+
+  // --- straight through the rings (channel_quick.cc); no system calls but the bell ---
+  enum class Quick {
+    kSent,
+    kSentToSleeper,  // to be followed by RingDoorbell
+    kFull,           // nothing was sent: there is no room
+    kRefused,        // nothing was sent: it has to go the usual way
+  };
+  // With the send mutex. All of the messages, of up to kMostInRing bytes, or none.
+  Quick SendQuickly(const ByteSpan* messages, size_t count);
+  // kFailedPrecondition: the other end is gone.
+  Result RingDoorbell();
+  // With the send mutex. Null: none.
+  const Ref<RingWriter>& out_ring() const { return out_; }
+  // With the receive mutex. Null: there is none, or each message has to be received the usual way.
+  RingReader* QuickRing() const;
+  // With the receive mutex. The ring that has the next message, to Pop it from; null: none has.
+  RingReader* LookAtRing(const uint8_t** data, size_t* nbytes);
+  void NoteProcessor(int processor);
 
   // --- with the receive mutex ---
   // kOk: `frames` has some. kShouldWait: none now. kFailedPrecondition: none ever again.
@@ -76,6 +136,9 @@ class Channel : public IoHandler {
     const int processor = peer_processor_.load(std::memory_order_relaxed);
     return processor >= 0 ? processor : last_seen_processor_.load(std::memory_order_relaxed);
   }
+
+  // When what last woke us through the socket was sent, 0: not known. Any thread.
+  Time sent_at() const { return SentAt(sent_at_.load(std::memory_order_relaxed), Now()); }
 
   // --- the I/O thread's interest, of the poll mutex ---
   std::mutex& poll_mutex() { return poll_mutex_; }
@@ -93,12 +156,39 @@ class Channel : public IoHandler {
   size_t Unsent() const override { return unsent(); }
 
  private:
+  void NoteSentAt(const FrameHeader& header) {
+    if (header.sent_at != 0) sent_at_.store(header.sent_at, std::memory_order_relaxed);
+  }
   void WaitToSendLocked();
-  bool QueueWithLast(const FrameHeader& header, const uint8_t* payload);
+  // In the ring, of the message that was counted last.
+  uint32_t last_number() const { return out_ ? out_->position().number - 1 : 0; }
+  bool QueueWithLast(const FrameHeader& header, const uint8_t* payload, uint32_t number);
   Result SendSome(const OutFrame& frame, size_t* taken);
   Result Refused(int error);
-  Result ReceiveSome(std::vector<InFrame>* frames);
+  Result ReceiveSome(std::vector<InFrame>* frames, int* rounds);
+
+  enum class ByRing { kSent, kFull, kRefused, kGone };
+  ByRing BeginByRing();
+  ByRing SendByRing(const Message& message);
+  ByRing SendByRing(const Message** next);
+  bool MaySendByRing(bool* gone);
+  ByRing MoveToRing();
+  bool AwaitsReader();
+  // Messages are about to go through the socket; `small`: for want of a ring.
+  void CountSent(size_t messages, bool small);
+  void MayOfferRing(size_t messages);
+  void OfferRing();
+  Result SendControl(FrameType type, Ref<SharedFd> descriptor);
+  ByRing WakeReader();
+  Result ReceiveByRing(std::vector<InFrame>* frames);
+  bool TakeFromRing(std::vector<InFrame>* frames);
+  bool TakeAll(std::vector<InFrame>* frames);
+  bool IsKeptArmed() const;
+  bool LooksLater();
+  bool Sort(std::vector<InFrame>* came, std::vector<InFrame>* frames);
+  bool AcceptRing(InFrame* offer);
   Result ReceiveDescriptors(size_t count, std::vector<InFrame>* frames);
+  bool DropOffer(const uint8_t* bytes, size_t nbytes);
   Result ReceiveBody(std::vector<InFrame>* frames);
 
   const Ref<SharedFd> fd_;
@@ -109,10 +199,28 @@ class Channel : public IoHandler {
   std::list<OutFrame> queue_;         // send_mutex_
   std::atomic<size_t> unsent_{0};     // written under send_mutex_: messages in queue_
   std::atomic<bool> refused_{false};  // written under send_mutex_
+  std::atomic<bool> awaits_room_{false};  // written under send_mutex_
+  Ref<RingWriter> out_;               // send_mutex_, as all up to the next mutex; null: none
+  uint64_t alive_ = 0;                // Ticks: the other side gave a sign of life then, or later
+  uint64_t looked_ = 0;               // Ticks when we last looked for one
+  uint64_t read_until_ = UINT64_MAX;  // where the reader was when the ring was last found full
+  Time last_read_ = 0;                // when it was first seen there
+  // A reader that has not read for so long may be stopped, or busy with something else: the socket
+  // tells when it goes on, and the ring does not.
+  static inline std::atomic<Time> patience_{5'000'000};
+  Time streak_begin_ = 0;
+  uint32_t streak_ = 0;               // messages since then
+  bool in_use_ = false;               // something went through the ring since the last OnIdle
+  bool was_hot_ = false;              // HotPipes may be in OnIdle: to leave waits for that
 
   std::mutex receive_mutex_;
   FrameParser parser_;                // receive_mutex_
+  Ref<RingReader> in_;                // receive_mutex_; null: none
+  uint32_t looks_ = 0;                // receive_mutex_
+  Ref<RefCounted> kept_armed_;        // receive_mutex_; null, or ours alone: nobody needs it
+  std::atomic<bool> has_in_{false};   // written under receive_mutex_
   std::atomic<int> peer_processor_{-1};
+  std::atomic<uint16_t> sent_at_{0};
   static inline std::atomic<int> last_seen_processor_{-1};
 
   std::mutex poll_mutex_;

@@ -79,20 +79,29 @@ Result Channel::ReceiveDescriptors(size_t count, std::vector<InFrame>* frames) {
 }
 
 Result Channel::Receive(std::vector<InFrame>* frames) {
-  const Result result = ReceiveSome(frames);
+  const Result result = ReceiveByRing(frames);
   if (!frames->empty()) {
-    const int processor = static_cast<int>(frames->back().header.processor) - 1;
-    peer_processor_.store(processor, std::memory_order_relaxed);
-    last_seen_processor_.store(processor, std::memory_order_relaxed);
+    NoteProcessor(static_cast<int>(frames->back().header.processor) - 1);
+    // The first: that is what ended a wait. Those in a ring do not say.
+    NoteSentAt(frames->front().header);
   }
   return result;
 }
 
-Result Channel::ReceiveSome(std::vector<InFrame>* frames) {
-  // A peer may go on for ever without a message; whoever polls comes again.
-  constexpr int kMostRounds = 256;
-  for (int round = 0; frames->empty(); ++round) {
-    if (round == kMostRounds) return Result::kShouldWait;
+// Without room for it a ring is not wanted: the message goes on by the socket. False: it is no offer.
+bool Channel::DropOffer(const uint8_t* bytes, size_t nbytes) {
+  FrameHeader header;
+  if (nbytes < sizeof header) return false;
+  memcpy(&header, bytes, sizeof header);
+  if (!header.IsValid() || header.type != FrameType::kRingOffer) return false;
+  // Without room for descriptors they are closed.
+  return recv(fd(), &header, sizeof header, MSG_DONTWAIT) == sizeof header;
+}
+
+// kOk without frames: it has looked `rounds` times, and there is more.
+Result Channel::ReceiveSome(std::vector<InFrame>* frames, int* rounds) {
+  while (frames->empty()) {
+    if ((*rounds)-- <= 0) return Result::kOk;
     if (parser_.body_missing() >= kLongBody) {
       const Result result = ReceiveBody(frames);
       if (result != Result::kOk) return result;
@@ -116,6 +125,10 @@ Result Channel::ReceiveSome(std::vector<InFrame>* frames) {
       size_t count = 0;
       if (parser_.FindDescriptors(bytes, wanted, &wanted, &count) && wanted == 0) {
         const Result result = ReceiveDescriptors(count, frames);
+        if (result == Result::kResourceExhausted &&
+            DropOffer(bytes, static_cast<size_t>(seen))) {
+          continue;
+        }
         if (result != Result::kOk) return result;
         continue;
       }

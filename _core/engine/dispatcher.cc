@@ -1,7 +1,5 @@
 #include "dispatcher.h"
 
-#include <algorithm>
-
 namespace mojo_seq {
 
 namespace {
@@ -51,11 +49,15 @@ void Dispatcher::RetireLocked(Garbage* garbage) {
   }
   value_.store(0, std::memory_order_release);
   closed_ = true;
-  for (Ref<Observer>& observer : observers_) {
-    observer->OnGone();
-    garbage->objects.emplace_back(std::move(observer));
+  SayGoneLocked(observers_);
+  garbage->observers.Splice(observers_);
+}
+
+void Dispatcher::SayGoneLocked(const Observer::List& observers) {
+  for (Observer* each = observers.head(); each; each = Observer::List::Next(each)) {
+    each->place_ = Observer::Place::kNone;
+    each->OnGone();
   }
-  observers_ = {};
 }
 
 Result Dispatcher::Close(HandleValue value) {
@@ -96,7 +98,8 @@ Result Dispatcher::AddObserver(HandleValue value, Ref<Observer> observer) {
     Lock lock(this);
     if (!IsOpenLocked(value) || !IsWatchable()) return Result::kInvalidArgument;
     observer->OnState(StateLocked());
-    observers_.push_back(std::move(observer));
+    observer->place_ = Observer::Place::kHere;
+    observers_.PushBack(std::move(observer));
   }
   OnObserversChanged();
   return Result::kOk;
@@ -106,30 +109,32 @@ void Dispatcher::RemoveObserver(Observer* observer) {
   Ref<Observer> removed;  // released after the lock
   {
     Lock lock(this);
-    auto it = std::find_if(observers_.begin(), observers_.end(),
-                           [&](const Ref<Observer>& each) { return each.get() == observer; });
-    if (it == observers_.end()) {
-      observer->removed_ = true;
+    if (observer->place_ != Observer::Place::kHere) {
+      if (observer->place_ == Observer::Place::kAside) observer->place_ = Observer::Place::kRemoved;
       return;
     }
-    removed = std::move(*it);
-    observers_.erase(it);
+    observer->place_ = Observer::Place::kNone;
+    removed = observers_.Remove(observer);
   }
   OnObserversChanged();
 }
 
 bool Dispatcher::NeedsIoLocked() const {
-  return std::any_of(observers_.begin(), observers_.end(),
-                     [](const Ref<Observer>& each) { return each->NeedsIo(); });
+  for (const Observer* each = observers_.head(); each; each = Observer::List::Next(each)) {
+    if (each->NeedsIo()) return true;
+  }
+  return false;
 }
 
 void Dispatcher::TellMovedLocked() {
-  for (const Ref<Observer>& observer : observers_) observer->OnMoved();
+  for (Observer* each = observers_.head(); each; each = Observer::List::Next(each)) each->OnMoved();
 }
 
 void Dispatcher::NotifyObserversLocked() {
   const SignalsState state = StateLocked();
-  for (const Ref<Observer>& observer : observers_) observer->OnState(state);
+  for (Observer* each = observers_.head(); each; each = Observer::List::Next(each)) {
+    each->OnState(state);
+  }
 }
 
 Result Dispatcher::CheckTransit(HandleValue value) {
@@ -139,35 +144,42 @@ Result Dispatcher::CheckTransit(HandleValue value) {
   return InTwoPhaseLocked() ? Result::kBusy : Result::kOk;
 }
 
-Result Dispatcher::BeginTransit(HandleValue value, std::vector<Ref<Observer>>* observers) {
+Result Dispatcher::BeginTransit(HandleValue value, Observer::List* observers) {
   Lock lock(this);
   if (!IsOpenLocked(value)) return reserved_ ? Result::kBusy : Result::kInvalidArgument;
   if (InTwoPhaseLocked()) return Result::kBusy;
   reserved_ = true;
   value_.store(0, std::memory_order_release);
   LiveCounter<Kind::kHandle>::count.fetch_sub(1, std::memory_order_relaxed);
-  observers->swap(observers_);
+  for (Observer* each = observers_.head(); each; each = Observer::List::Next(each)) {
+    each->place_ = Observer::Place::kAside;
+  }
+  *observers = std::move(observers_);
   return Result::kOk;
 }
 
-void Dispatcher::AbortTransit(HandleValue value, std::vector<Ref<Observer>> observers) {
+void Dispatcher::AbortTransit(HandleValue value, Observer::List observers) {
+  Observer::List removed;  // released after the lock
   {
     Lock lock(this);
     reserved_ = false;
     value_.store(value, std::memory_order_release);
     LiveCounter<Kind::kHandle>::count.fetch_add(1, std::memory_order_relaxed);
-    for (Ref<Observer>& observer : observers) {
-      if (!observer->removed_) observers_.push_back(std::move(observer));
+    while (!observers.empty()) {
+      Ref<Observer> each = observers.PopFront();
+      const bool goes_on = each->place_ == Observer::Place::kAside;
+      each->place_ = goes_on ? Observer::Place::kHere : Observer::Place::kNone;
+      (goes_on ? observers_ : removed).PushBack(std::move(each));
     }
     NotifyLocked();  // they may have missed something
   }
   OnObserversChanged();
 }
 
-void Dispatcher::CommitTransit(std::vector<Ref<Observer>> observers) {
+void Dispatcher::CommitTransit(Observer::List observers) {
   Lock lock(this);
   reserved_ = false;
-  for (const Ref<Observer>& observer : observers) observer->OnGone();
+  SayGoneLocked(observers);
 }
 
 }  // namespace mojo_seq

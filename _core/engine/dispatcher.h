@@ -15,11 +15,13 @@
 
 #include "fork.h"
 #include "io_handler.h"
+#include "linked_list.h"
 #include "live_count.h"
 #include "ref.h"
 #include "result.h"
 #include "scoped_fd.h"
 #include "signals.h"
+#include "spinner.h"
 
 namespace mojo_seq {
 
@@ -53,7 +55,18 @@ class Observer : public RefCounted {
 
  private:
   friend class Dispatcher;
-  bool removed_ = false;  // the dispatcher's lock: removed while a transfer had set it aside
+  enum class Place : uint8_t {
+    kNone,
+    kHere,     // among the dispatcher's
+    kAside,    // a transfer has set it aside
+    kRemoved,  // and it has been removed since
+  };
+
+  Place place_ = Place::kNone;  // the dispatcher's lock
+  Links<Observer> links_;       // the dispatcher's lock
+
+ public:
+  using List = LinkedList<Observer, &Observer::links_>;
 };
 
 // A singly linked list of messages that owns them.
@@ -112,12 +125,15 @@ class Dispatcher : public IoHandler {
   // Sending is in two steps, so that a call with several handles takes all or none. Between them
   // the handle has no value and its observers are set aside; Abort puts both back.
   Result CheckTransit(HandleValue value);  // kInvalidArgument or kBusy, changes nothing
-  Result BeginTransit(HandleValue value, std::vector<Ref<Observer>>* observers);
-  void AbortTransit(HandleValue value, std::vector<Ref<Observer>> observers);
-  void CommitTransit(std::vector<Ref<Observer>> observers);
+  Result BeginTransit(HandleValue value, Observer::List* observers);
+  void AbortTransit(HandleValue value, Observer::List observers);
+  void CommitTransit(Observer::List observers);
   // Closes a dispatcher that a message carried and nobody received.
   void CloseInTransit();
   bool InTransit() const;
+
+  // Of those who wait for it.
+  Spinner& spinner() { return spinner_; }
 
   // --- between processes; all without locks held ---
   // What a thread that waits for this dispatcher polls, and for which events; null: it is told.
@@ -129,6 +145,8 @@ class Dispatcher : public IoHandler {
   virtual void LookQuickly() { LookForNews(); }
   // The processor that the other process was last seen on, -1 if it is not known.
   virtual int PeerProcessor() const { return -1; }
+  // When the other process sent what arrived last, to the microsecond; 0: not known.
+  virtual Time SentAt() const { return 0; }
   // A thread is about to sleep in a poll: the other process must say if something happens.
   virtual void ArmDoorbell() {}
   // Leaves the process: writes itself and ends. In transit, under the transit mutex; cannot fail.
@@ -167,6 +185,7 @@ class Dispatcher : public IoHandler {
     ~Garbage();
     MessageList messages;
     std::vector<Ref<RefCounted>> objects;
+    Observer::List observers;  // that were told the last
     Ref<IoHandler> closed;  // to be told so
     std::vector<std::pair<Ref<Dispatcher>, Ref<Observer>>> observations;  // to be ended
   };
@@ -200,6 +219,7 @@ class Dispatcher : public IoHandler {
 
  private:
   void NotifyObserversLocked();
+  static void SayGoneLocked(const Observer::List& observers);
 
   const HandleType type_;
   bool closed_ = false;     // lock_
@@ -211,12 +231,14 @@ class Dispatcher : public IoHandler {
   bool leaving_ = false;    // on its way out of the process: see MarkLeaving
   bool hung_up_ = false;    // the remote peer takes no more, though there may be something to read
   bool stuck_ = false;      // no descriptors for what is to be read
+  std::atomic<bool> quick_{false};  // hint: it has rings
   uint32_t generation_ = ForkGeneration();  // constant
 
  private:
   std::atomic<HandleValue> value_{0};  // written under lock_
-  std::vector<Ref<Observer>> observers_;  // lock_
+  Observer::List observers_;  // lock_
   LiveCounter<Kind::kDispatcher> counter_;
+  Spinner spinner_;
 
  protected:
   std::atomic<std::mutex*> lock_;  // changed only under the old and the new mutex

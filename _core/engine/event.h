@@ -13,6 +13,7 @@ namespace mojo_seq {
 // Monotonic time in nanoseconds. kNever is later than any.
 using Time = int64_t;
 constexpr Time kNever = INT64_MAX;
+constexpr Time kMicrosecond = 1'000;
 Time Now();
 
 // Sleeps while `*word == expected`, until `deadline`. May wake for no reason.

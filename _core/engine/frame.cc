@@ -21,8 +21,26 @@ bool FrameHeader::IsValid() const {
   if (type == FrameType::kDescriptors) {
     return flags == 0 && meta_bytes == 0 && payload_bytes == 0 && descriptors > 0;
   }
+  if (type == FrameType::kRingOffer || type == FrameType::kRingEnd || type == FrameType::kDoorbell) {
+    return flags == 0 && meta_bytes == 0 && payload_bytes == 0 &&
+           descriptors == (type == FrameType::kRingOffer ? 1 : 0);
+  }
   return type == FrameType::kMessage && (flags & ~(kMetaInMemory | kPayloadInMemory)) == 0 &&
          inline_meta() <= kMaxInlineMeta && payload_bytes <= MaxMessageBytes();
+}
+
+namespace {
+
+uint16_t ToSentAt(Time now) {
+  const auto time = static_cast<uint16_t>(now / kMicrosecond);
+  return time == 0 ? 1 : time;
+}
+
+}  // namespace
+
+Time SentAt(uint16_t sent_at, Time now) {
+  if (sent_at == 0) return 0;
+  return now - static_cast<uint16_t>(ToSentAt(now) - sent_at) * kMicrosecond;
 }
 
 FrameHeader MakeHeader(uint64_t meta_bytes, uint64_t payload_bytes) {
@@ -35,7 +53,8 @@ FrameHeader MakeHeader(uint64_t meta_bytes, uint64_t payload_bytes) {
   }
   FrameHeader header;
   header.sender = process;
-  header.processor = static_cast<uint32_t>(sched_getcpu() + 1);
+  header.processor = static_cast<uint16_t>(sched_getcpu() + 1);
+  header.sent_at = ToSentAt(Now());
   header.meta_bytes = meta_bytes;
   header.payload_bytes = payload_bytes;
   return header;
@@ -56,6 +75,7 @@ std::vector<OutFrame> SplitDescriptors(const FrameHeader& header,
     FrameHeader more = MakeHeader(0, 0);
     more.type = FrameType::kDescriptors;
     add(more, kMaxFrameDescriptors);
+    frames.back().messages = 0;
   }
   add(header, descriptors.size() - next);
   return frames;

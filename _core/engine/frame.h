@@ -10,6 +10,7 @@
 #include <list>
 #include <vector>
 
+#include "event.h"
 #include "message.h"
 #include "scoped_fd.h"
 
@@ -18,6 +19,10 @@ namespace mojo_seq {
 enum class FrameType : uint8_t {
   kMessage = 1,
   kDescriptors = 2,  // only descriptors, of the message that follows
+  // About the ring for messages in this direction (ring.h); no message.
+  kRingOffer = 3,    // with its memory
+  kRingEnd = 4,      // nothing more goes through it
+  kDoorbell = 5,     // there is something in it for a reader that slept
 };
 
 enum FrameFlags : uint8_t {
@@ -34,7 +39,8 @@ struct FrameHeader {
   uint8_t flags = 0;
   uint16_t descriptors = 0;   // attached to this header
   uint32_t sender = 0;        // process id, as it knows itself
-  uint32_t processor = 0;     // that it ran on, plus one: whether it pays to wait awake
+  uint16_t processor = 0;     // that it ran on, plus one: whether it pays to wait awake
+  uint16_t sent_at = 0;       // see SentAt; 0: not known
   uint64_t meta_bytes = 0;
   uint64_t payload_bytes = 0;
 
@@ -48,6 +54,10 @@ static_assert(sizeof(FrameHeader) == 32);
 constexpr size_t kMaxFrameDescriptors = 253;  // what the kernel takes at once
 constexpr size_t kMaxInlineMeta = size_t{64} << 20;
 
+// In so many bits there are only microseconds, and not many of them: when a header was made that has
+// come by now, if that was lately. 0: not known.
+Time SentAt(uint16_t sent_at, Time now);
+
 // A header for a message from this process.
 FrameHeader MakeHeader(uint64_t meta_bytes, uint64_t payload_bytes);
 
@@ -59,8 +69,11 @@ struct OutFrame {
   size_t payload_bytes = 0;
   std::vector<Ref<SharedFd>> descriptors;
   size_t sent = 0;
-  size_t messages = 1;
+  size_t messages = 1;        // 0: descriptors of the one that follows
   size_t next_end = 0;  // where the first one ends that is not sent whole; 0: not known
+  // All in the head are small messages, none of which has begun to be sent: a ring may have them.
+  bool is_small = false;
+  uint32_t number = 0;  // in that ring, of the first one not sent
 
   size_t bytes() const { return head.size() + payload_bytes; }
   // Others may follow in the head.

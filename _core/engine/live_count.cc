@@ -24,6 +24,7 @@ int64_t LiveCount(Kind kind) {
     case Kind::kSequence: return Count<Kind::kSequence>();
     case Kind::kTask: return Count<Kind::kTask>();
     case Kind::kChannel: return Count<Kind::kChannel>();
+    case Kind::kRing: return Count<Kind::kRing>();
     case Kind::kCount: break;
   }
   return 0;

@@ -18,6 +18,7 @@ enum class Kind : uint32_t {
   kSequence,
   kTask,
   kChannel,    // sockets to other processes
+  kRing,       // mapped ones of message pipes; not the user's
   kCount,
 };
 

@@ -92,7 +92,7 @@ class Attachment {
   struct Item {
     Dispatcher* dispatcher;  // kept alive by the caller until Commit
     HandleValue value;
-    std::vector<Ref<Observer>> observers;
+    Observer::List observers;
   };
   std::vector<Item> items_;
   bool begun_ = false;

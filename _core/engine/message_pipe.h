@@ -54,6 +54,55 @@ class MessagePipeEndpoint : public Dispatcher {
   Result Read(HandleValue value, Message** message);
   Result ReadBatch(HandleValue value, size_t max_messages, MessageList* messages);
 
+  // --- straight through a ring (message_pipe_quick.cc) ---
+  // Small messages without handles, as bytes of the caller's. Nothing here waits, and what cannot be
+  // done at once has changed nothing: then it is done the usual way. A hint: whether to try.
+  bool MayBeQuick() const { return quick_.load(std::memory_order_relaxed); }
+  // All of the messages, each of up to kMostInRing bytes, or none. kUnavailable: none; kBusy: none,
+  // for there is no room. kFailedPrecondition: the peer is gone.
+  Result WriteQuickly(HandleValue value, const ByteSpan* messages, size_t count);
+  // After kBusy. Waits some microseconds, if somebody is just reading: that is less than another way
+  // takes. True: so many bytes may fit now. The caller must not hold the embedder's lock.
+  bool AwaitRoom(HandleValue value, size_t nbytes);
+  // Whether the next message is in the ring, and then the state.
+  bool LookInRing(HandleValue value, SignalsState* state);
+  // The same, waiting awake for it as long as that may pay. Without the embedder's lock.
+  bool AwaitInRing(HandleValue value, SignalsState* state);
+  // Whether there is something to read, or no more will come. IsNews knows of the queue only, HasNews
+  // looks everywhere. AwaitNews waits awake for it as long as that may pay; without the embedder's lock.
+  bool IsNews(HandleValue value);
+  bool HasNews(HandleValue value);
+  bool AwaitNews(HandleValue value);
+  // Whether it would wait at all, as far as is known: who answers is at work on another processor.
+  bool WantsToSpin();
+  // A thread has slept since `begin`, and what it waited for has come.
+  void Slept(Time begin) { spinner().Slept(begin, SentAt(), PeerProcessor()); }
+
+  // As long as what is returned lives, a foreign loop may sleep at any time, without ArmDoorbell, and
+  // the other process always says if something happens. Null: the pipe is gone.
+  Ref<RefCounted> KeepArmed(HandleValue value);
+  // Nobody sleeps on the pipe from now on who does not arm it before. A hint, which waits for nobody.
+  void DisarmDoorbell();
+
+  // While it lives nobody else reads from the pipe. It holds locks: only look, copy and pop.
+  class QuickReader {
+   public:
+    QuickReader(MessagePipeEndpoint* endpoint, HandleValue value);
+    ~QuickReader();
+    QuickReader(const QuickReader&) = delete;
+    QuickReader& operator=(const QuickReader&) = delete;
+
+    // False: there is none in the ring. The data can change while it is copied; the size does not.
+    bool Look(const uint8_t** data, size_t* nbytes);
+    void Pop() { ring_->Pop(); }
+    uint32_t sender() const { return ring_->process(); }
+
+   private:
+    const Lock lock_;
+    Channel* channel_ = nullptr;  // null: there is no ring, or it is in use
+    RingReader* ring_ = nullptr;  // set by Look
+  };
+
   // Joins the peers of `a` and `b`, whose handles end. Nothing changes on failure.
   // kFailedPrecondition: the two are one pipe, or one of them has been written to.
   // kAborted: a pipe would end up inside itself.
@@ -92,7 +141,9 @@ class MessagePipeEndpoint : public Dispatcher {
   Ref<SharedFd> WaitDescriptor(HandleValue value, short* events) override;
   void LookForNews(short events = kNotPolled) override;
   void LookQuickly() override;
+  void ArmDoorbell() override;
   int PeerProcessor() const override;
+  Time SentAt() const override;
   void OnIo(uint32_t events) override;
   size_t Unsent() const override;
 
@@ -122,12 +173,14 @@ class MessagePipeEndpoint : public Dispatcher {
                          size_t* blamed, Serialization* serialization);
   Result CheckSend(HandleValue value, const Channel* channel);
   void OnSent(Channel* channel, Result result, bool waited = false);
+  Channel* QuickLocked(HandleValue value) const;
   // Moves what has arrived into the queue. The result is that of Channel::Receive.
   Result Pull(Channel* channel);
   void Refill(Channel* channel);
   void TakeArrivedLocked(const Channel* channel, MessageList* messages, Garbage* garbage);
   void DetachLocked(Garbage* garbage);
   void UpdateInterest();
+  bool WatchSocket(Channel* remote);
   void OnObserversChanged() override { UpdateInterest(); }
 
   // --- the two ends of a pipe between processes meet in one ---

@@ -108,8 +108,8 @@ Result MessagePipeEndpoint::FuseRemote(MessagePipeEndpoint* a, HandleValue a_val
     if (result != Result::kOk) return result;
   }
   // From here on nobody else uses the two, until it is done or undone.
-  std::vector<Ref<Observer>> a_observers;
-  std::vector<Ref<Observer>> b_observers;
+  Observer::List a_observers;
+  Observer::List b_observers;
   Result result = a->BeginTransit(a_value, &a_observers);
   if (result != Result::kOk) return result;
   result = b->BeginTransit(b_value, &b_observers);

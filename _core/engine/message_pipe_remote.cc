@@ -21,6 +21,8 @@ namespace mojo_seq {
 namespace {
 
 constexpr short kGone = POLLHUP | POLLERR;
+constexpr int kMostRounds = 16;
+constexpr int kMostRearms = 100;
 
 // A large payload that was written to ordinary memory, or to some that another peer knows.
 void MoveToSegment(Message* message, uint64_t pipe) {
@@ -85,7 +87,8 @@ Result MessagePipeEndpoint::CheckSend(HandleValue value, const Channel* channel)
   return Result::kOk;
 }
 
-// `waited`: something was unsent already, so whoever sends it knows.
+// `waited`: something was unsent all the time, so whoever sends it knows. What waits for room in a
+// ring may have been sent, and the ring filled again, just when he looked.
 void MessagePipeEndpoint::OnSent(Channel* channel, Result result, bool waited) {
   if (result == Result::kFailedPrecondition) {
     Lock lock(this);
@@ -115,9 +118,10 @@ Result MessagePipeEndpoint::SendPlain(HandleValue value, Message* message) {
       result = CheckSend(value, remote.get());
       if (result == Result::kUnavailable) continue;
       if (result != Result::kOk) return result;
-      waited = remote->unsent() > 0;
+      waited = remote->unsent() > 0 && !remote->awaits_room();
       result = Segment::Of(*message) ? remote->Send(BundleWriter::Write(message, remote->cookie()))
                                      : remote->Send(*message);
+      if (remote->out_ring()) quick_.store(true, std::memory_order_relaxed);
     }
     OnSent(remote.get(), result, waited);
     if (result == Result::kOk) Message::Destroy(message);
@@ -135,8 +139,9 @@ Result MessagePipeEndpoint::SendBatch(HandleValue value, Channel* channel, Messa
     Channel::Guard guard(channel->send_mutex());
     result = CheckSend(value, channel);
     if (result != Result::kOk) return result;
-    waited = channel->unsent() > 0;
+    waited = channel->unsent() > 0 && !channel->awaits_room();
     result = channel->SendBatch(*messages);
+    if (channel->out_ring()) quick_.store(true, std::memory_order_relaxed);
   }
   OnSent(channel, result, waited);
   if (result == Result::kOk) {
@@ -201,6 +206,7 @@ Result MessagePipeEndpoint::Pull(Channel* channel) {
     if (channel_.get() != channel) return Result::kUnavailable;
   }
   Result result = channel->Receive(&frames);
+  if (channel->QuickRing()) quick_.store(true, std::memory_order_relaxed);
   bad = result == Result::kAborted;
   uint32_t sender = 0;
   for (InFrame& frame : frames) {
@@ -270,6 +276,11 @@ int MessagePipeEndpoint::PeerProcessor() const {
   return channel_ ? channel_->peer_processor() : -1;
 }
 
+Time MessagePipeEndpoint::SentAt() const {
+  Lock lock(this);
+  return channel_ ? channel_->sent_at() : 0;
+}
+
 void MessagePipeEndpoint::LookQuickly() {
   Ref<Channel> remote;
   {
@@ -277,7 +288,23 @@ void MessagePipeEndpoint::LookQuickly() {
     if (!channel_ || !queue_.empty()) return;
     remote = channel_;
   }
-  Pull(remote.get());
+  if (remote->MayHaveNews()) Pull(remote.get());
+}
+
+void MessagePipeEndpoint::ArmDoorbell() {
+  Ref<Channel> remote;
+  {
+    Lock lock(this);
+    if (!channel_ || !queue_.empty()) return;
+    remote = channel_;
+  }
+  // Whoever reads quickly may be before us, and tells nobody: then nothing is there, nor are we armed.
+  // Not for ever: the other side may lie about what is there.
+  for (int round = 0; round < kMostRearms && remote->Arm(); ++round) {
+    Pull(remote.get());
+    Lock lock(this);
+    if (channel_.get() != remote.get() || !queue_.empty() || stuck_) return;
+  }
 }
 
 void MessagePipeEndpoint::LookForNews(short events) {
@@ -295,9 +322,10 @@ void MessagePipeEndpoint::LookForNews(short events) {
   }
   if (events & (POLLRDHUP | kGone)) {
     // All that it sent is here: when its end is known, so is what it said.
+    remote->OnPeerGone();
     while (Pull(remote.get()) == Result::kOk) continue;
     OnSent(remote.get(), Result::kFailedPrecondition);  // where there was no room for it
-  } else if ((events & POLLIN) && empty) {
+  } else if (empty && ((events & POLLIN) || remote->HasNews())) {
     Pull(remote.get());
   }
 }
@@ -332,24 +360,38 @@ void MessagePipeEndpoint::UpdateInterest() {
     remote = channel_;
   }
   if (!remote) return;
+  // With a ring the other side must be told that the socket is watched, and then there may be
+  // something already.
+  for (int round = 0; WatchSocket(remote.get()) && remote->Arm(); ++round) {
+    if (round == kMostRounds) {  // others are faster, or it is a trick
+      IoThread::Get().After(0, Ref<IoHandler>(this));
+      return;
+    }
+    Pull(remote.get());
+  }
+}
+
+// Returns whether the I/O thread waits for messages from now on.
+bool MessagePipeEndpoint::WatchSocket(Channel* remote) {
   std::lock_guard<std::mutex> poll(remote->poll_mutex());
   uint32_t events = 0;
   {
     Lock lock(this);
-    if (channel_.get() != remote.get()) return;
+    if (channel_.get() != remote) return false;
     if (NeedsIoLocked() && !stuck_) {
       if (queue_.empty()) events |= EPOLLIN;
       if (!hung_up_) events |= EPOLLRDHUP;
     }
   }
   if (remote->unsent() > 0) {
-    if (remote->is_refused()) {
+    if (remote->is_refused() || remote->awaits_room()) {
       remote->RetryLaterLocked(this);
     } else {
       events |= EPOLLOUT;
     }
   }
   remote->SetInterestLocked(events, this);
+  return (events & EPOLLIN) != 0;
 }
 
 }  // namespace mojo_seq

@@ -89,16 +89,19 @@ void MessagePipeEndpoint::Pack(BundleWriter* writer) {
   std::list<OutFrame> unsent;
   std::vector<uint8_t> begun;
   std::vector<ScopedFd> begun_descriptors;
+  Channel::Rings rings;
   uint8_t flags = 0;
+  bool connected = false;  // `remote` is kept in any case: its mutexes are held
   if (remote) {
     remote->Retire();
     Channel::Guard send(remote->send_mutex());
     Channel::Guard receive(remote->receive_mutex());
     unsent = remote->TakeUnsent();
     remote->parser().TakeBegun(&begun, &begun_descriptors);
+    rings = remote->TakeRings();
     Lock lock(this);
     // The peer may have been found gone just now: then there is nothing to be connected to.
-    if (!channel_) remote = nullptr;
+    connected = static_cast<bool>(channel_);
     if (channel_) absent = AbsentLocked(channel_.get());
     channel_ = nullptr;
     if (hung_up_) flags |= kHungUp;
@@ -110,11 +113,11 @@ void MessagePipeEndpoint::Pack(BundleWriter* writer) {
     if (written_) flags |= kWritten;
     EndLocked();
   }
-  if (remote) flags |= kConnected;
+  if (connected) flags |= kConnected;
   writer->Number<uint8_t>(flags);
   writer->Number<uint64_t>(unread.size());
   writer->Messages(&unread);
-  if (!remote) return;
+  if (!connected) return;
   writer->Descriptor(remote->shared_fd());
   writer->Number<uint64_t>(remote->peer_cookie());
   writer->Number<uint64_t>(unsent.size());
@@ -136,6 +139,50 @@ void MessagePipeEndpoint::Pack(BundleWriter* writer) {
   writer->Number<uint32_t>(static_cast<uint32_t>(begun_descriptors.size()));
   writer->Bytes(begun.data(), begun.size());
   for (ScopedFd& fd : begun_descriptors) writer->Descriptor(MakeRef<SharedFd>(std::move(fd)));
+  const auto pack = [&](const RingEnd* ring) {
+    writer->Number<uint8_t>(ring != nullptr);
+    if (!ring) return;
+    writer->Descriptor(ring->shared_fd());
+    writer->Number<uint64_t>(ring->position().offset);
+    writer->Number<uint32_t>(ring->position().number);
+  };
+  pack(rings.out.get());
+  pack(rings.in.get());
+}
+
+// False: that makes no sense. The descriptor is invalid if there is no ring.
+static bool UnpackRing(BundleReader* reader, ScopedFd* fd, RingPosition* position) {
+  uint8_t there;
+  if (!reader->Number(&there) || there > 1) return false;
+  if (there == 0) return true;
+  return reader->Descriptor(fd) && reader->Number(&position->offset) &&
+         reader->Number(&position->number);
+}
+
+// False: they make no sense. Where there is no memory for them the carrier is not to blame: what is
+// written goes on by the socket; but messages are in the one to be read, so without it, `*lost`, the
+// end has come to where it cannot go on.
+static bool UnpackRings(BundleReader* reader, Channel* channel, bool* lost) {
+  Channel::Rings rings;
+  ScopedFd fd;
+  RingPosition position;
+  bool bad = false;
+  if (!UnpackRing(reader, &fd, &position)) return false;
+  if (fd.is_valid()) {
+    rings.out = RingWriter::Restore(std::move(fd), position, &bad);
+    if (bad) return false;
+    if (!rings.out) channel->QueueRingEnd();
+  }
+  fd = ScopedFd();
+  position = {};
+  if (!UnpackRing(reader, &fd, &position)) return false;
+  if (fd.is_valid()) {
+    rings.in = RingReader::Map(std::move(fd), position, &bad);
+    if (bad) return false;
+    *lost = !rings.in;
+  }
+  channel->GiveRings(std::move(rings));
+  return true;
 }
 
 // --- arriving ---
@@ -167,7 +214,7 @@ Ref<Dispatcher> MessagePipeEndpoint::Unpack(BundleReader* reader) {
     if (!reader->Number(&nbytes) || !reader->Number(&messages) || !reader->Number(&count)) {
       return nullptr;
     }
-    if (nbytes == 0 || messages == 0 || messages > nbytes) return nullptr;
+    if (nbytes == 0 || messages > nbytes) return nullptr;
     frame.messages = messages;
     if (count > kMaxFrameDescriptors || !reader->Bytes(&frame.head, nbytes)) return nullptr;
     if (!reader->Descriptors(&descriptors, count)) return nullptr;
@@ -185,6 +232,12 @@ Ref<Dispatcher> MessagePipeEndpoint::Unpack(BundleReader* reader) {
     return nullptr;
   }
   if (!channel->parser().GiveBegun(bytes, std::move(descriptors))) return nullptr;
+  bool lost = false;
+  if (!UnpackRings(reader, channel.get(), &lost)) return nullptr;
+  if (lost) {
+    channel->OnOwnerClosed();  // what it had said goes out yet
+    return endpoint;
+  }
   endpoint->hung_up_ = (flags & kHungUp) != 0;
   endpoint->channel_ = std::move(channel);
   return endpoint;

@@ -1,13 +1,12 @@
 #include "readiness_fd.h"
 
-#include <sched.h>
 #include <sys/epoll.h>
 
 namespace mojo_seq {
 
-Result ReadinessFd::Create(Dispatcher* dispatcher, HandleValue value, Ref<ReadinessFd>* made) {
+Result ReadinessFd::Create(MessagePipeEndpoint* pipe, HandleValue value, Ref<ReadinessFd>* made) {
   short events = 0;
-  const Ref<SharedFd> socket = dispatcher->WaitDescriptor(value, &events);
+  const Ref<SharedFd> socket = pipe->WaitDescriptor(value, &events);
   if (!socket) return Result::kFailedPrecondition;
   // Not the socket itself, or a duplicate: the loop would hold on to a number that is somebody
   // else's one day, or keep open what its owner has closed.
@@ -19,31 +18,32 @@ Result ReadinessFd::Create(Dispatcher* dispatcher, HandleValue value, Ref<Readin
   if (epoll_ctl(fd.get(), EPOLL_CTL_ADD, socket->fd.get(), &wanted) != 0) {
     return Result::kResourceExhausted;
   }
-  *made = Ref<ReadinessFd>::Adopt(new ReadinessFd(std::move(fd)));
+  *made = Ref<ReadinessFd>::Adopt(new ReadinessFd(std::move(fd), pipe->KeepArmed(value)));
   return Result::kOk;
 }
 
-bool ReadinessFd::WantsToSpin(const Dispatcher* dispatcher) {
-  const int peer = dispatcher->PeerProcessor();
-  if (peer >= 0 && peer != sched_getcpu() && spinner_.WantsToSpin()) return true;
-  asleep_since_ = Now();
-  return false;
+void ReadinessFd::StayAwake(MessagePipeEndpoint* pipe) {
+  asleep_since_ = 0;
+  if (!armed_) return;
+  armed_ = nullptr;
+  pipe->DisarmDoorbell();
 }
 
-bool ReadinessFd::Spin(Dispatcher* dispatcher, HandleValue value) {
-  const bool came = spinner_.Spin([&] {
-    dispatcher->LookQuickly();
-    SignalsState state;
-    return dispatcher->QueryState(value, &state, false) != Result::kOk ||
-           (state.satisfied & (kSignalReadable | kSignalPeerClosed)) != 0;
-  });
+bool ReadinessFd::Spin(MessagePipeEndpoint* pipe, HandleValue value, bool once) {
+  StayAwake(pipe);
+  return once ? pipe->HasNews(value) : pipe->AwaitNews(value);
+}
+
+bool ReadinessFd::FallAsleep(MessagePipeEndpoint* pipe, HandleValue value) {
+  if (!armed_) armed_ = pipe->KeepArmed(value);
+  const bool came = pipe->IsNews(value);
   asleep_since_ = came ? 0 : Now();
   return came;
 }
 
-void ReadinessFd::OnWoken(const Dispatcher* dispatcher) {
+void ReadinessFd::OnWoken(MessagePipeEndpoint* pipe) {
   if (asleep_since_ == 0) return;
-  spinner_.SleptFor(Now() - asleep_since_, dispatcher->PeerProcessor());
+  pipe->Slept(asleep_since_);
   asleep_since_ = 0;
 }
 

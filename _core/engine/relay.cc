@@ -56,13 +56,20 @@ class Side : public IoHandler {
   size_t Unsent() const override { return channel_->unsent(); }
 
  private:
+  static constexpr int kMostRounds = 64;
+
   void Flush() {
     Channel::Guard guard(channel_->send_mutex());
     if (channel_->Flush() == Result::kFailedPrecondition) over_ = true;
   }
 
   void PassOn() {
-    while (!over_ && !twin_->over_ && twin_->channel_->unsent() == 0) {
+    // Where both sides have rings it could go on for ever, and others want to be served, too.
+    for (int round = 0; !over_ && !twin_->over_ && twin_->channel_->unsent() == 0; ++round) {
+      if (round == kMostRounds) {
+        IoThread::Get().After(0, Ref<IoHandler>(this));
+        return;
+      }
       std::vector<InFrame> frames;
       Result result;
       {
@@ -87,15 +94,18 @@ class Side : public IoHandler {
       }
     }
     if (channel_->unsent() > 0) {
-      if (channel_->is_refused()) {
+      if (channel_->is_refused() || channel_->awaits_room()) {
         later = true;
       } else {
         events |= EPOLLOUT;
       }
     }
-    std::lock_guard<std::mutex> lock(channel_->poll_mutex());
-    if (later) channel_->RetryLaterLocked(this);
-    channel_->SetInterestLocked(events, this);
+    {
+      std::lock_guard<std::mutex> lock(channel_->poll_mutex());
+      if (later) channel_->RetryLaterLocked(this);
+      channel_->SetInterestLocked(events, this);
+    }
+    if ((events & EPOLLIN) && channel_->Arm()) IoThread::Get().After(0, Ref<IoHandler>(this));
   }
 
   const Ref<Channel> channel_;

@@ -1,8 +1,10 @@
 #include "scoped_fd.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "fork.h"
@@ -24,6 +26,26 @@ void SetOwned(int fd, bool is_owned) {
   } else {
     owned[fd / 64].fetch_and(~bit, std::memory_order_relaxed);
   }
+}
+
+constexpr int kFirstHigh = 1024;
+
+// The kernel's table of a process's descriptors doubles when a number does not fit, and where there
+// are several threads that takes 10 to 20 ms, which all of them spend waiting if they want a
+// descriptor. The first high number costs it in any case: with this one the table is large enough
+// for long (and has 8 bytes for each).
+constexpr rlim_t kTable = 16'384;
+constexpr uint32_t kNotYet = ~uint32_t{0};
+std::atomic<uint32_t> grown_in{kNotYet};  // fork generation: a child's table is small again
+
+void GrowDescriptorTable(int fd) {
+  const uint32_t generation = ForkGeneration();
+  rlimit limit{};
+  if (grown_in.load(std::memory_order_relaxed) == generation) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= kFirstHigh) return;
+  if (grown_in.exchange(generation, std::memory_order_relaxed) == generation) return;
+  const rlim_t last = std::min(limit.rlim_cur, kTable) - 1;
+  ScopedFd(fcntl(fd, F_DUPFD_CLOEXEC, static_cast<int>(last)));  // closed again
 }
 
 }  // namespace
@@ -54,8 +76,8 @@ void CloseInheritedDescriptors() {
 }
 
 ScopedFd MoveHigh(ScopedFd fd) {
-  constexpr int kFirstHigh = 1024;
   if (!fd.is_valid() || fd.get() >= kFirstHigh) return fd;
+  GrowDescriptorTable(fd.get());
   const int high = fcntl(fd.get(), F_DUPFD_CLOEXEC, kFirstHigh);
   if (high < 0) return fd;  // the limit is lower than that: a low number is better than none
   return ScopedFd(high);

@@ -67,12 +67,9 @@ SegmentMemory::~SegmentMemory() {
   if (!IsInherited()) {
     if (made) head()->marks.fetch_or(2, std::memory_order_acq_rel);
     SegmentPool::Get().RemoveMapped(nbytes_);
+    if (!pipes.empty()) SegmentPool::Get().Forget(this);
   }
   munmap(base_, nbytes_);
-}
-
-bool SegmentMemory::WasLentOn(uint64_t pipe) const {
-  return std::find(pipes.begin(), pipes.end(), pipe) != pipes.end();
 }
 
 }  // namespace mojo_seq

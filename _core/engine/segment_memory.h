@@ -9,7 +9,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <vector>
+#include <unordered_set>
+#include <utility>
 
 #include "fork.h"
 #include "scoped_fd.h"
@@ -47,12 +48,12 @@ class SegmentMemory {
   std::pair<dev_t, ino_t> identity() const { return {device_, inode_}; }
   bool IsInherited() const { return generation_ != ForkGeneration(); }
 
-  bool WasLentOn(uint64_t pipe) const;
+  bool WasLentOn(uint64_t pipe) const { return pipes.count(pipe) != 0; }
 
   Ref<SharedFd> fd;               // null in the cache of received ones
   const bool made;                // by this process, which decides when it is used again
   // The owner's, as all below.
-  std::vector<uint64_t> pipes;    // that it was lent on, or came on; by number
+  std::unordered_set<uint64_t> pipes;  // that it was lent on, or came on; by number
   bool shared = false;            // it was lent on several, or to be shared by all who get it
   bool spoiled = false;           // somebody died with it: it is not used again
   uint32_t forks;                 // of this process when it was taken for use

@@ -213,13 +213,26 @@ void SegmentPool::GoesTo(SegmentMemory* memory, uint64_t pipe) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (memory->WasLentOn(pipe)) return;
   if (!memory->pipes.empty()) memory->shared = true;
-  memory->pipes.push_back(pipe);
+  memory->pipes.insert(pipe);
+  by_pipe_[pipe].insert(memory);
+}
+
+void SegmentPool::Forget(SegmentMemory* memory) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const uint64_t pipe : memory->pipes) {
+    auto it = by_pipe_.find(pipe);
+    if (it == by_pipe_.end()) continue;  // it is gone
+    it->second.erase(memory);
+    if (it->second.empty()) by_pipe_.erase(it);
+  }
 }
 
 void SegmentPool::OnPipeGone(uint64_t pipe) {
   if (mapped_.load(std::memory_order_relaxed) == 0) return;
   List dropped;
   std::lock_guard<std::mutex> lock(mutex_);
+  auto found = by_pipe_.find(pipe);
+  if (found == by_pipe_.end()) return;
   for (List* list : {&made_, &received_}) {
     for (auto it = list->begin(); it != list->end();) {
       const auto each = it++;
@@ -230,10 +243,10 @@ void SegmentPool::OnPipeGone(uint64_t pipe) {
       dropped.splice(dropped.begin(), *list, each);
     }
   }
-  for (const auto& [data, segment] : segments_) {
-    SegmentMemory& memory = segment->memory();
-    if (memory.WasLentOn(pipe) && (!memory.made || IsLent(memory))) memory.spoiled = true;
+  for (SegmentMemory* memory : found->second) {
+    if (!memory->made || IsLent(*memory)) memory->spoiled = true;
   }
+  by_pipe_.erase(found);
 }
 
 }  // namespace mojo_seq

@@ -9,6 +9,8 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "ref.h"
 #include "segment_memory.h"
@@ -59,6 +61,8 @@ class SegmentPool {
   bool CameOn(const SegmentMemory& memory, uint64_t pipe);
   // The other end of the pipe with that number may have died with what it had.
   void OnPipeGone(uint64_t pipe);
+  // The memory is about to go. Without the mutex.
+  void Forget(SegmentMemory* memory);
   // How often this process was forked. What is in use then may be looked at in the child for ever,
   // so it is not used again.
   static uint32_t Forks();
@@ -81,6 +85,8 @@ class SegmentPool {
   List received_;
   std::map<const uint8_t*, Segment*> segments_;  // by where their bytes begin
   std::map<std::pair<dev_t, ino_t>, Segment*> by_inode_;
+  // What was lent on a pipe or came on it, so that its end need not look through all there is.
+  std::unordered_map<uint64_t, std::unordered_set<SegmentMemory*>> by_pipe_;
   std::atomic<size_t> mapped_{0};
 };
 

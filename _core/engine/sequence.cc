@@ -39,6 +39,11 @@ void Sequence::Requeue(Task* task) {
   scheduled_ = true;
 }
 
+bool Sequence::HasTasks() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return head_ != nullptr;
+}
+
 Task* Sequence::Pop() {
   std::lock_guard<std::mutex> lock(mutex_);
   Task* const task = PopLocked();

@@ -78,6 +78,8 @@ class Sequence : public RefCounted {
   // whoever runs it finds it empty. Were it told idle, it could be made ready a second time.
   Task* TakeQueued();
 
+  // Whether there are any besides the one that runs.
+  bool HasTasks();
   // Calls `visit` with each queued task; stops at non-zero. For the embedder's garbage collector.
   int VisitTasks(int (*visit)(Task* task, void* arg), void* arg);
 

@@ -19,9 +19,9 @@ size_t MaxSharedMemory() {
   return size;
 }
 
-Result CreateSharedMemory(size_t nbytes, ScopedFd* fd) {
+Result CreateSharedMemory(size_t nbytes, ScopedFd* fd, const char* name) {
   if (nbytes > MaxSharedMemory()) return Result::kResourceExhausted;
-  ScopedFd memory = MoveHigh(ScopedFd(memfd_create("mojo_seq", MFD_CLOEXEC | MFD_ALLOW_SEALING)));
+  ScopedFd memory = MoveHigh(ScopedFd(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)));
   if (!memory.is_valid()) return Result::kResourceExhausted;
   if (ftruncate(memory.get(), static_cast<off_t>(nbytes)) != 0) return Result::kResourceExhausted;
   if (fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {

@@ -18,7 +18,7 @@ size_t MaxSharedMemory();
 size_t PageSize();
 
 // A zero-filled memfd of `nbytes` that can no longer change its size.
-Result CreateSharedMemory(size_t nbytes, ScopedFd* fd);
+Result CreateSharedMemory(size_t nbytes, ScopedFd* fd, const char* name = "mojo_seq");
 
 // kInvalidArgument unless `fd` is memory or a file of at least `nbytes` that can be mapped with
 // the rights claimed. A memfd is sealed against shrinking, since a mapping of what is no longer

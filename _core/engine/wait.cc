@@ -10,15 +10,6 @@
 
 namespace mojo_seq {
 
-namespace {
-
-bool HasOtherProcessors() {
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) > 1;
-}
-
-}  // namespace
-
 // What the entries of a waiter share. The first verdict is the one that counts.
 struct Waiter::Shared : public RefCounted {
   Ref<Event> event = MakeRef<Event>();
@@ -127,37 +118,53 @@ int Waiter::PeerProcessor() const {
   return -1;
 }
 
-// Spinning pays only if the other process runs on another processor than this.
-bool Waiter::MaySpin() const {
-  const int peer = PeerProcessor();
-  return peer >= 0 ? peer != sched_getcpu() : HasOtherProcessors();
+// When the other side sent what has just arrived; 0: not known.
+Time Waiter::SentAt() const {
+  return entries_.size() == 1 ? entries_[0]->dispatcher->SentAt() : 0;
 }
 
-// Handles whose sockets have something take it in.
-void Waiter::TakeIn() {
+// Whether a spin pays depends on the handle, or on what this thread usually waits for at once.
+Spinner& Waiter::spinner() const {
+  static thread_local Spinner of_many;
+  return entries_.size() == 1 ? entries_[0]->dispatcher->spinner() : of_many;
+}
+
+// Handles whose sockets have something take it in; with `all`, also what is in their memory.
+void Waiter::TakeIn(bool all) {
   if (polled_[0].revents != 0) PollWaker::OfThisThread()->Drain();
   size_t next = 1;
   for (size_t i = 0; i < entries_.size(); ++i) {
     if (!descriptors_[i]) continue;
     const short events = polled_[next++].revents;
-    if (events != 0) entries_[i]->dispatcher->LookForNews(events);
+    if (all || events != 0) entries_[i]->dispatcher->LookForNews(events);
   }
 }
 
+bool Waiter::IsOver() const {
+  std::lock_guard<std::mutex> lock(shared_->mutex);
+  return shared_->decided || shared_->moved;
+}
+
+// Does not sleep, and so does not say that it does: that would make the next message a slow one.
+Wake Waiter::PollOnce() {
+  if (!IsOver()) {
+    poll(polled_.data(), polled_.size(), 0);
+    TakeIn(true);
+  }
+  return IsOver() ? Wake::kWoken : Wake::kTimedOut;
+}
+
 Wake Waiter::Poll(Time deadline) {
-  static thread_local Spinner spinner;
-  const auto decided = [this] {
-    std::lock_guard<std::mutex> lock(shared_->mutex);
-    return shared_->decided || shared_->moved;
+  const Time begin = Now();
+  if (deadline <= begin) return PollOnce();
+  Spinner& spinner = this->spinner();
+  const auto look = [&] {
+    for (const Ref<Entry>& entry : entries_) entry->dispatcher->LookQuickly();
+    return IsOver();
   };
-  if (spinner.WantsToSpin() && MaySpin() && (deadline == kNever || Now() < deadline) &&
-      spinner.Spin([&] {
-        for (const Ref<Entry>& entry : entries_) entry->dispatcher->LookQuickly();
-        return decided();
-      })) {
+  if (spinner.WantsToSpin() && spinner.Spin(look, false, PeerProcessor())) {
     return Wake::kWoken;
   }
-  const Time begin = Now();
   for (;;) {
     for (const Ref<Entry>& entry : entries_) entry->dispatcher->ArmDoorbell();
     // What we took in may be for others, who must not wait until we have slept.
@@ -178,9 +185,9 @@ Wake Waiter::Poll(Time deadline) {
       shared_->poll_waker = nullptr;
     }
     if (woken < 0 && error == EINTR) return Wake::kInterrupted;
-    if (woken > 0) TakeIn();
-    if (decided()) {
-      spinner.SleptFor(Now() - begin, PeerProcessor());
+    if (woken > 0) TakeIn(false);
+    if (IsOver()) {
+      spinner.Slept(begin, SentAt(), PeerProcessor());
       return Wake::kWoken;
     }
     if (deadline != kNever && Now() >= deadline) return Wake::kTimedOut;
@@ -190,10 +197,9 @@ Wake Waiter::Poll(Time deadline) {
 }
 
 Wake Waiter::Sleep(Time deadline) {
-  // Whether a spin pays depends on what this thread usually waits for.
-  static thread_local Spinner spinner;
   if (FindDescriptors()) return Poll(deadline);
-  return shared_->event->Wait(deadline, &spinner, grace_);
+  const bool may_spin = deadline == kNever || Now() < deadline;
+  return shared_->event->Wait(deadline, may_spin ? &spinner() : nullptr, grace_);
 }
 
 Result Waiter::Wait(Time deadline) {

@@ -43,8 +43,11 @@ class Waiter {
   Wake Sleep(Time deadline);
   Wake Poll(Time deadline);
   int PeerProcessor() const;
-  bool MaySpin() const;
-  void TakeIn();
+  Time SentAt() const;
+  Spinner& spinner() const;
+  Wake PollOnce();
+  void TakeIn(bool all);
+  bool IsOver() const;
 
   Ref<Shared> shared_;
   std::vector<Ref<Entry>> entries_;

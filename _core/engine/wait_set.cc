@@ -1,9 +1,9 @@
 #include "wait_set.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "notification.h"
-#include "spinner.h"
 
 namespace mojo_seq {
 
@@ -13,7 +13,7 @@ void WaitableEvent::Signal() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     signaled_ = true;
-    for (WaitSet* set : sets_) set->QueueNews();
+    for (WaitSet* set : sets_) set->OnSignal(this);
   }
   signals_.fetch_add(1, std::memory_order_seq_cst);
   if (waiters_.load(std::memory_order_seq_cst) > 0) {
@@ -54,73 +54,56 @@ Result WaitableEvent::Wait(Time deadline) {
 
 // --- WaitSet ---
 
-class WaitSet::Entry : public Observer {
- public:
-  Entry(WaitSet* set, Ref<Dispatcher> dispatcher, HandleValue value, Signals signals)
-      : dispatcher(std::move(dispatcher)), value(value), signals_(signals), set_(set) {}
+void WaitSet::Entry::OnState(const SignalsState& new_state) {
+  std::lock_guard<std::mutex> guard(mutex_);
+  if (!set_) return;
+  std::lock_guard<std::mutex> lock(set_->mutex_);
+  state = new_state;
+  SetVerdictLocked(Verdict(new_state, signals_));
+}
 
-  void OnState(const SignalsState& new_state) override {
-    std::lock_guard<std::mutex> guard(mutex_);
-    if (!set_) return;
-    std::lock_guard<std::mutex> lock(set_->mutex_);
-    state = new_state;
-    SetVerdictLocked(Verdict(new_state, signals_));
-  }
-  void OnGone() override {
-    std::lock_guard<std::mutex> guard(mutex_);
-    if (!set_) return;
-    std::lock_guard<std::mutex> lock(set_->mutex_);
-    state = {};
-    // Not in the set any more, only in its ready list, until this has been reported.
-    set_->entries_.erase(value);
-    SetVerdictLocked(Result::kCancelled);
-  }
-  // The set goes away or no longer wants to know. Never called with the set's mutex held.
-  void Detach() {
-    std::lock_guard<std::mutex> guard(mutex_);
-    set_ = nullptr;
-  }
+void WaitSet::Entry::OnGone() {
+  std::lock_guard<std::mutex> guard(mutex_);
+  if (!set_) return;
+  std::lock_guard<std::mutex> lock(set_->mutex_);
+  state = {};
+  // Not in the set any more, only in its ready list, until this has been reported.
+  set_->entries_.erase(value);
+  SetVerdictLocked(Result::kCancelled);
+}
 
-  const Ref<Dispatcher> dispatcher;
-  const HandleValue value;
-  Result verdict = Result::kShouldWait;  // the set's mutex
-  SignalsState state;                    // the set's mutex
+void WaitSet::Entry::Detach() {
+  std::lock_guard<std::mutex> guard(mutex_);
+  set_ = nullptr;
+}
 
- private:
-  void SetVerdictLocked(Result new_verdict) {
-    const bool was_ready = verdict != Result::kShouldWait;
-    const bool is_ready = new_verdict != Result::kShouldWait;
-    verdict = new_verdict;
-    auto& ready = set_->ready_;
-    if (was_ready && !is_ready) {
-      ready.erase(std::find_if(ready.begin(), ready.end(),
-                               [this](const Ref<Entry>& each) { return each.get() == this; }));
-    } else if (!was_ready && is_ready) {
-      ready.emplace_back(this);
-      set_->QueueNews();
-    }
+void WaitSet::Entry::SetVerdictLocked(Result new_verdict) {
+  verdict = new_verdict;
+  const bool was_ready = std::exchange(is_ready, new_verdict != Result::kShouldWait);
+  if (was_ready && !is_ready) {
+    set_->ready_.Remove(this);  // the dispatcher has another reference
+  } else if (!was_ready && is_ready) {
+    set_->ready_.PushBack(Ref<Entry>(this));
+    set_->QueueNews();
   }
-
-  const Signals signals_;
-  std::mutex mutex_;  // between the dispatcher's lock and the set's
-  WaitSet* set_;      // mutex_
-};
+}
 
 WaitSet::WaitSet() = default;
 
 WaitSet::~WaitSet() {
   std::unordered_map<HandleValue, Ref<Entry>> entries;
-  std::deque<Ref<WaitableEvent>> events;
+  std::unordered_map<WaitableEvent*, EventEntry> events;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     entries.swap(entries_);
     events.swap(events_);
+    signaled_.clear();
   }
   for (auto& [value, entry] : entries) {
     entry->Detach();
     entry->dispatcher->RemoveObserver(entry.get());
   }
-  for (const Ref<WaitableEvent>& event : events) {
+  for (const auto& [event, entry] : events) {
     std::lock_guard<std::mutex> lock(event->mutex_);
     event->sets_.erase(std::find(event->sets_.begin(), event->sets_.end(), this));
   }
@@ -156,9 +139,7 @@ Result WaitSet::RemoveHandle(HandleValue value) {
   entry->Detach();
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    ready_.erase(std::remove_if(ready_.begin(), ready_.end(),
-                                [&](const Ref<Entry>& each) { return each.get() == entry.get(); }),
-                 ready_.end());
+    if (std::exchange(entry->is_ready, false)) ready_.Remove(entry.get());
     if (IsEmptyLocked()) QueueNews();
   }
   entry->dispatcher->RemoveObserver(entry.get());
@@ -168,11 +149,12 @@ Result WaitSet::RemoveHandle(HandleValue value) {
 Result WaitSet::AddEvent(Ref<WaitableEvent> event) {
   std::lock_guard<std::mutex> event_lock(event->mutex_);
   std::lock_guard<std::mutex> lock(mutex_);
-  for (const Ref<WaitableEvent>& each : events_) {
-    if (each.get() == event.get()) return Result::kAlreadyExists;
+  if (!events_.try_emplace(event.get(), EventEntry{event, turns_}).second) {
+    return Result::kAlreadyExists;
   }
+  if (event->signaled_) signaled_.emplace(turns_, event.get());
+  ++turns_;
   event->sets_.push_back(this);
-  events_.push_back(event);
   QueueNews();
   return Result::kOk;
 }
@@ -181,14 +163,22 @@ Result WaitSet::RemoveEvent(WaitableEvent* event) {
   Ref<WaitableEvent> removed;
   std::lock_guard<std::mutex> event_lock(event->mutex_);
   std::lock_guard<std::mutex> lock(mutex_);
-  auto it = std::find_if(events_.begin(), events_.end(),
-                         [&](const Ref<WaitableEvent>& each) { return each.get() == event; });
+  auto it = events_.find(event);
   if (it == events_.end()) return Result::kNotFound;
-  removed = std::move(*it);
+  removed = std::move(it->second.event);
+  signaled_.erase(it->second.turn);
   events_.erase(it);
   event->sets_.erase(std::find(event->sets_.begin(), event->sets_.end(), this));
   if (IsEmptyLocked()) QueueNews();
   return Result::kOk;
+}
+
+void WaitSet::OnSignal(WaitableEvent* event) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  auto it = events_.find(event);
+  if (it == events_.end()) return;  // the set is just ending
+  signaled_.emplace(it->second.turn, event);
+  QueueNews();
 }
 
 bool WaitSet::IsEmpty() {
@@ -200,35 +190,43 @@ void WaitSet::QueueNews() {
   if (wake_->Set()) QueueWake(Ref<Event>(wake_));
 }
 
-// Events are looked at outside our lock, which comes after theirs.
 Ref<WaitableEvent> WaitSet::TakeEvent() {
-  std::deque<Ref<WaitableEvent>> events;
-  {
+  for (;;) {
+    Ref<WaitableEvent> event;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (signaled_.empty()) return nullptr;
+      event = Ref<WaitableEvent>(signaled_.begin()->second);
+    }
+    // Its mutex comes before ours; meanwhile it may have been taken out.
+    std::lock_guard<std::mutex> event_lock(event->mutex_);
     std::lock_guard<std::mutex> lock(mutex_);
-    events = events_;
-  }
-  for (Ref<WaitableEvent>& event : events) {
-    if (!event->TryTake()) continue;
-    std::lock_guard<std::mutex> lock(mutex_);
-    auto it = std::find_if(events_.begin(), events_.end(), [&](const Ref<WaitableEvent>& each) {
-      return each.get() == event.get();
-    });
-    if (it != events_.end()) {  // to the back: the others get their turn
-      events_.erase(it);
-      events_.push_back(event);
+    auto it = events_.find(event.get());
+    if (it == events_.end()) continue;
+    signaled_.erase(it->second.turn);
+    if (!event->signaled_) continue;  // it was reset, or somebody else was faster
+    it->second.turn = turns_++;  // behind all others: they get their turn
+    if (event->manual_reset_) {
+      signaled_.emplace(it->second.turn, event.get());
+    } else {
+      event->signaled_ = false;
     }
     return event;
   }
-  return nullptr;
 }
 
 void WaitSet::TakeReadyLocked(size_t max_ready, std::vector<ReadyHandle>* ready) {
-  const size_t count = std::min(max_ready, ready_.size());
-  for (size_t i = 0; i < count; ++i) {
-    Ref<Entry> entry = std::move(ready_.front());
-    ready_.pop_front();
+  const Entry* const last = ready_.tail();
+  for (size_t i = 0; i < max_ready && !ready_.empty(); ++i) {
+    Ref<Entry> entry = ready_.PopFront();
+    const bool was_last = entry.get() == last;
     ready->push_back({entry->dispatcher, entry->value, entry->verdict, entry->state});
-    if (entry->verdict != Result::kCancelled) ready_.push_back(std::move(entry));
+    if (entry->verdict != Result::kCancelled) {
+      ready_.PushBack(std::move(entry));
+    } else {
+      entry->is_ready = false;
+    }
+    if (was_last) break;
   }
 }
 
@@ -242,11 +240,10 @@ bool WaitSet::Look(size_t max_ready, Ref<WaitableEvent>* event, std::vector<Read
 
 Result WaitSet::Wait(size_t max_ready, Time deadline, Ref<WaitableEvent>* event,
                      std::vector<ReadyHandle>* ready) {
-  static thread_local Spinner spinner;
   for (;;) {
     wake_->Reset();  // before looking: what comes after the look sets it again
     if (Look(max_ready, event, ready)) return Result::kOk;
-    switch (wake_->Wait(deadline, &spinner)) {
+    switch (wake_->Wait(deadline, &spinner_)) {
       case Wake::kWoken: break;
       case Wake::kTimedOut: return Result::kDeadlineExceeded;
       case Wake::kInterrupted: return Result::kShouldWait;

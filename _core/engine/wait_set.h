@@ -4,7 +4,7 @@
 // Lock order: dispatcher, then wait set; waitable event, then wait set.
 #pragma once
 
-#include <deque>
+#include <map>
 #include <unordered_map>
 #include <vector>
 
@@ -67,19 +67,54 @@ class WaitSet : public RefCounted {
 
  private:
   friend class WaitableEvent;
-  class Entry;
+  // How a thing is found that is to be reported is never by looking through those that are not: a
+  // set may have very many members.
+  class Entry : public Observer {
+   public:
+    Entry(WaitSet* set, Ref<Dispatcher> dispatcher, HandleValue value, Signals signals)
+        : dispatcher(std::move(dispatcher)), value(value), signals_(signals), set_(set) {}
+
+    void OnState(const SignalsState& new_state) override;
+    void OnGone() override;
+    // The set goes away or no longer wants to know. Never called with the set's mutex held.
+    void Detach();
+
+    const Ref<Dispatcher> dispatcher;
+    const HandleValue value;
+    Result verdict = Result::kShouldWait;  // the set's mutex, as the next two
+    SignalsState state;
+    bool is_ready = false;  // in the ready list
+    Links<Entry> links;
+
+   private:
+    void SetVerdictLocked(Result new_verdict);
+
+    const Signals signals_;
+    std::mutex mutex_;  // between the dispatcher's lock and the set's
+    WaitSet* set_;      // mutex_
+  };
+  struct EventEntry {
+    Ref<WaitableEvent> event;
+    uint64_t turn;  // larger for those that were reported, or added, later
+  };
 
   bool IsEmptyLocked() const { return entries_.empty() && ready_.empty() && events_.empty(); }
   // A thread that waits has something to see, or nothing to wait for any more.
   void QueueNews();
+  // Called with the event's mutex.
+  void OnSignal(WaitableEvent* event);
   Ref<WaitableEvent> TakeEvent();
   void TakeReadyLocked(size_t max_ready, std::vector<ReadyHandle>* ready);
 
   std::mutex mutex_;
   Ref<Event> wake_ = MakeRef<Event>();                    // set whenever there may be news
+  Spinner spinner_;                                       // of who waits
   std::unordered_map<HandleValue, Ref<Entry>> entries_;   // mutex_, as all below
-  std::deque<Ref<Entry>> ready_;                          // longest unreported first
-  std::deque<Ref<WaitableEvent>> events_;                 // the same
+  LinkedList<Entry, &Entry::links> ready_;                // longest unreported first
+  std::unordered_map<WaitableEvent*, EventEntry> events_;
+  // Those that were signaled and may be so still, by their turns: longest unreported first.
+  std::map<uint64_t, WaitableEvent*> signaled_;
+  uint64_t turns_ = 0;
   LiveCounter<Kind::kWaitSet> counter_;
 };
 

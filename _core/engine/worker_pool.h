@@ -62,6 +62,8 @@ class WorkerPool : public Scheduler {
   bool AwaitReady(Worker* worker);
   // Takes a sequence; null: there is none just now.
   Ref<Sequence> TryNext(Worker* worker);
+  // Whether TryNext would have something.
+  bool IsReady() const;
   // For a thread that waits for something else while TryNext has nothing, and is none of those that
   // are counted and told to end. What it makes ready between Search and TryNext it takes itself,
   // and nobody is woken for it; Rest says that it looks for work no longer.
@@ -102,7 +104,6 @@ class WorkerPool : public Scheduler {
   void PassOnLocked();
   void TellDrainedLocked();
   void AddThreadLocked();
-  bool IsReady() const;
   Ref<Sequence> TakeLocked(Worker* worker);
   // Puts what is due into the sequences' queues. Called without the lock.
   void RunTimers();

@@ -17,11 +17,11 @@ from mojo_seq.actor.supervisor import Supervisor
 from mojo_seq.sequence import ShutdownBehavior, TaskTraits
 from mojo_seq.sequence.cancellation import innermost, raise_if_cancelled
 from mojo_seq.sequence.running_task import TaskState
+from mojo_seq.sequence.shut_down_at_exit import ShutDownAtAsyncExit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
-    from types import TracebackType
-    from typing import Self, overload
+    from typing import overload
 
     from mojo_seq.actor.actor_task_group import ActorTaskGroup
     from mojo_seq.sequence.cancellation import Cancellation
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=Actor)
 
 
-class ActorPool(Generic[A]):
+class ActorPool(ShutDownAtAsyncExit, Generic[A]):
     """Actors of one class that do whatever is submitted, each one call at a time: a pool whose
     workers have a state, a connection or a loaded model, say.
 
@@ -298,28 +298,6 @@ class ActorPool(Generic[A]):
             task.cancel()
         with self._lock:
             return not self._unfinished
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.shutdown()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.shutdown_async()
 
     def __repr__(self) -> str:
         return f"<ActorPool {self._name}{' shut down' if self._closed else ''}>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import logging
 import os
@@ -24,11 +23,11 @@ from mojo_seq.actor.reports import Reports
 from mojo_seq.actor.supervisor import Supervisor
 from mojo_seq.actor.topic import Topic
 from mojo_seq.sequence import ThreadPool
+from mojo_seq.sequence.exit_calls import exit_calls
+from mojo_seq.sequence.shut_down_at_exit import ShutDownAtAsyncExit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
-    from typing import Self
 
     from mojo_seq.actor.actor_ref import ActorRef
     from mojo_seq.sequence import SequencedTaskRunner
@@ -41,7 +40,7 @@ _DEFAULT_MAILBOX = Mailbox()
 _FOR_GIVEN_UP = 0.2  # seconds for the threads of actors that were given up
 
 
-class ActorSystem(Reports):
+class ActorSystem(ShutDownAtAsyncExit, Reports):
     """Owns actors. Nothing of them outlives its `with` (or `async with`) block.
 
     Leaving the block stops all actors, the last one spawned first, with reason "system": each
@@ -97,7 +96,7 @@ class ActorSystem(Reports):
 
             self._watchdog = StallWatchdog(self, name, stall_after)
         self._at_exit = _at_exit(self)
-        atexit.register(self._at_exit)
+        exit_calls.add(self._at_exit)
         environment = _core.current_environment()
         if environment is not None:
             environment.call_at_exit(self._at_exit)
@@ -317,34 +316,12 @@ class ActorSystem(Reports):
             if not self.guardian.in_haste:
                 raise
             self._pool.give_up()
-        atexit.unregister(self._at_exit)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.shutdown()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.shutdown_async()
+        exit_calls.remove(self._at_exit)
 
     def __del__(self) -> None:
         if not getattr(self, "_closing", True):
             warn("an ActorSystem was dropped without shutdown()", ResourceWarning, stacklevel=2)
-            atexit.unregister(self._at_exit)
+            exit_calls.remove(self._at_exit)
 
     def __repr__(self) -> str:
         state = " shut down" if self._closing else ""

@@ -50,9 +50,10 @@ class LocalCell(Observed, _core.ActorCell):
     record: RestartRecord | None  # guardian: recent failures of its children
     ending: Any  # guardian: what is under way to end or restart it
     failure: BaseException | None  # guardian: the error of a failure, until it begins again
-    observers: list[EndObserver] | None
+    observers: dict[EndObserver, None] | None
     end_reason: StopReason | None
-    monitors: list[Monitor] | None  # sequence: the ends of others that it wants to be told
+    # sequence: the ends of others that it wants to be told; by ref, for there may be very many
+    monitors: dict[ActorRef[Any], list[Monitor]] | None
     _sources: set[ActorWatch | ActorTimer] | None  # sequence
     _call_when_idle: ActorTimer | None  # sequence: the timer of set_idle_timeout
     _finishing: bool  # sequence: on_stop is being called, or was
@@ -127,14 +128,14 @@ class LocalCell(Observed, _core.ActorCell):
         _check_ref(ref)
         monitor = Monitor(self, ref, method)
         if self.monitors is None:
-            self.monitors = []
-        self.monitors.append(monitor)
+            self.monitors = {}
+        self.monitors.setdefault(ref, []).append(monitor)
         ref._target.watch_end(monitor)
 
     def unmonitor(self, ref: ActorRef[Any]) -> None:
         """See Actor."""
         _check_ref(ref)
-        for monitor in [each for each in self.monitors or () if each.ref == ref]:
+        for monitor in list((self.monitors or {}).get(ref, ())):
             monitor.cancel()
 
     def link(self, ref: ActorRef[Any]) -> None:
@@ -212,6 +213,10 @@ class LocalCell(Observed, _core.ActorCell):
         self._close_sources()
         self.guardian.post(self.guardian.halted, self)
 
+    def extend_asks(self) -> None:
+        for reply in self.asks_from_elsewhere():
+            reply.extend(None)
+
     def _on_runner_gone(self) -> None:
         self.guardian.runner_gone(self)
 
@@ -262,8 +267,9 @@ class LocalCell(Observed, _core.ActorCell):
 
     def _finished(self) -> None:
         self._close_sources()
-        for monitor in list(self.monitors or ()):
-            monitor.cancel()
+        for of_ref in list((self.monitors or {}).values()):
+            for monitor in list(of_ref):
+                monitor.cancel()
         self.tells_tasks = False
         loop, self.loop = self.loop, None
         if loop is not None and not isinstance(self.runner, AsyncioTaskRunner):

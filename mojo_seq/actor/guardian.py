@@ -69,8 +69,9 @@ class Guardian:
             self._give_up(cell, error, where)
             return
         logger.warning("%r failed in %s and is restarted", cell, where, exc_info=error)
-        siblings = list(self._children_of(cell.parent).values())
-        _Restart(self, record.affected(cell, siblings), cell, error, delay).begin()
+        with self._system.lock:  # for others may add some meanwhile
+            affected = record.affected(cell, self._children_of(cell.parent).values())
+        _Restart(self, affected, cell, error, delay).begin()
 
     def _record_of(self, parent: LocalCell | None) -> RestartRecord | None:
         if parent is None:
@@ -221,18 +222,17 @@ class _Restart:
 
     def begin(self) -> None:
         """The next object ends."""
-        if not self._left:
-            if self._delay > 0:
-                self._guardian.call_later(self._delay, self._begin_again)
-            else:
-                self._begin_again()
+        while self._left:
+            cell = self._left.pop()
+            if cell.end_reason is not None or cell.ending is not None:
+                continue
+            kind, error = ("failed", self._error) if cell is self._failed else ("stopped", None)
+            self._guardian.restart(cell, StopReason(kind, error), self.begin)
             return
-        cell = self._left.pop()
-        if cell.end_reason is not None or cell.ending is not None:
-            self.begin()
-            return
-        kind, error = ("failed", self._error) if cell is self._failed else ("stopped", None)
-        self._guardian.restart(cell, StopReason(kind, error), self.begin)
+        if self._delay > 0:
+            self._guardian.call_later(self._delay, self._begin_again)
+        else:
+            self._begin_again()
 
     def _begin_again(self) -> None:
         for cell in self._cells:

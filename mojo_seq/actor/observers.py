@@ -33,7 +33,7 @@ class Observed:
     if TYPE_CHECKING:
         system: ActorSystem
         guardian: Guardian
-        observers: list[EndObserver] | None  # the system's lock, like the next
+        observers: dict[EndObserver, None] | None  # the system's lock, like the next; in order
         end_reason: StopReason | None
         number: int
         actor_class: type[Actor]
@@ -60,16 +60,16 @@ class Observed:
             reason = self.end_reason
             if reason is None:
                 if self.observers is None:
-                    self.observers = []
-                self.observers.append(observer)
+                    self.observers = {}
+                self.observers[observer] = None
                 return
         observer.on_down(self.identity, reason)
 
     def unwatch_end(self, observer: EndObserver) -> None:
         """Takes that back; harmless if there is nothing to take back."""
         with self.system.lock:
-            if self.observers is not None and observer in self.observers:
-                self.observers.remove(observer)
+            if self.observers is not None:
+                self.observers.pop(observer, None)
 
     def stop_linked(self, error: BaseException | None) -> None:
         """An actor that it is linked to has failed."""
@@ -113,9 +113,12 @@ class Monitor:
 
     def _forget(self) -> bool:
         monitors = self._cell.monitors
-        if monitors is None or self not in monitors:
+        of_ref = None if monitors is None else monitors.get(self.ref)
+        if monitors is None or of_ref is None or self not in of_ref:
             return False
-        monitors.remove(self)
+        of_ref.remove(self)
+        if not of_ref:
+            del monitors[self.ref]
         return True
 
 

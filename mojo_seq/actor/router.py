@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from mojo_seq import _core
@@ -49,11 +50,16 @@ class Router(ABC, Generic[A]):
 
     def __init__(self, refs: Iterable[ActorRef[A]]) -> None:
         self._lock = threading.Lock()
-        self._routees = _checked(refs)  # _lock; replaced, never changed
-        if not self._routees:
+        # Coming and going costs the same however many there are: the tuple that messages need is
+        # made by the next one.
+        self._members = dict.fromkeys(_checked(refs))  # _lock
+        self._listed: tuple[ActorRef[A], ...] | None = None  # _lock
+        if not self._members:
             raise ValueError("a router needs at least one routee")
-        self._last = self._routees[-1]  # _lock; what is left when all have ended
-        self._methods = _common(self._routees)  # _lock
+        self._last = next(reversed(self._members))  # _lock; what is left when all have ended
+        # How many have the same methods, as those of one class do.
+        self._kinds = Counter(ref._methods for ref in self._members)  # _lock
+        self._methods = frozenset.intersection(*self._kinds)  # _lock; those that all have
 
     @abstractmethod
     def choose(
@@ -67,27 +73,48 @@ class Router(ABC, Generic[A]):
     @property
     def routees(self) -> tuple[ActorRef[A], ...]:
         """Those that have not ended."""
-        for ref in self._routees:
-            if not ref.is_alive:
-                self.remove_routee(ref)
+        self._remove_ended()
         return self._routees
+
+    @property
+    def _routees(self) -> tuple[ActorRef[A], ...]:
+        """The same with those that have ended since somebody looked."""
+        with self._lock:
+            if self._listed is None:
+                self._listed = tuple(self._members)
+            return self._listed
 
     def add_routee(self, ref: ActorRef[A]) -> None:
         """Adds one; harmless if it is there."""
         (ref,) = _checked([ref])
         with self._lock:
-            if ref not in self._routees:
-                self._routees = (*self._routees, ref)
+            if ref not in self._members:
+                self._members[ref] = None
+                self._listed = None
                 self._last = ref
-                self._methods = _common(self._routees)
+                self._count_methods(ref, 1)
 
     def remove_routee(self, ref: ActorRef[A]) -> None:
         """Removes one; harmless if it is not there."""
         with self._lock:
-            left = tuple(each for each in self._routees if each != ref)
-            if left:
-                self._methods = _common(left)
-            self._routees = left
+            if ref in self._members:
+                del self._members[ref]
+                self._listed = None
+                self._count_methods(ref, -1)
+
+    def _count_methods(self, ref: ActorRef[A], change: int) -> None:
+        """With the lock."""
+        known = len(self._kinds)
+        self._kinds[ref._methods] += change
+        if self._kinds[ref._methods] == 0:
+            del self._kinds[ref._methods]
+        if len(self._kinds) != known and self._kinds:
+            self._methods = frozenset.intersection(*self._kinds)
+
+    def _remove_ended(self) -> None:
+        for ref in self._routees:
+            if not ref.is_alive:
+                self.remove_routee(ref)
 
     @property
     def broadcast(self) -> Broadcast[A]:
@@ -134,12 +161,17 @@ class Router(ABC, Generic[A]):
         return str(name)
 
     def _choose(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActorRef[A]:
-        while routees := self._routees:
+        found_ended = False
+        while routees := self._listed or self._routees:
             ref = self.choose(routees, args, kwargs)
             if ref.is_alive:
                 return ref
             self._last = ref
-            self.remove_routee(ref)
+            if found_ended:  # they may be many, and a tuple is made after each
+                self._remove_ended()
+            else:
+                self.remove_routee(ref)
+                found_ended = True
         return self._last
 
     def _ask(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reply[Any]:
@@ -170,11 +202,6 @@ def _checked(refs: Iterable[ActorRef[A]]) -> tuple[ActorRef[A], ...]:
         if not isinstance(ref, ActorRef):
             raise TypeError(f"a routee must be an ActorRef, not {type(ref).__name__}")
     return found
-
-
-def _common(refs: tuple[ActorRef[Any], ...]) -> frozenset[str]:
-    """The methods that all have."""
-    return frozenset.intersection(*(ref._methods for ref in refs))
 
 
 class RoutedMethod:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Reversible
 
 _STRATEGIES = ("one_for_one", "one_for_all", "rest_for_one")
 _MOST_BACKOFF = 60.0
@@ -75,10 +75,16 @@ class RestartRecord:
             return None
         return min(self.supervisor.backoff * 2.0 ** min(len(failures) - 1, 64), _MOST_BACKOFF)
 
-    def affected(self, failed: C, children: Sequence[C]) -> list[C]:
-        """Which of the children (in the order of spawning) are restarted."""
+    def affected(self, failed: C, children: Reversible[C]) -> list[C]:
+        """Which of the children (in the order of spawning) are restarted. Looks at no others: there
+        may be very many."""
         if self.supervisor.strategy == "one_for_one":
             return [failed]
         if self.supervisor.strategy == "one_for_all":
             return list(children)
-        return list(children[children.index(failed) :])
+        rest = []
+        for child in reversed(children):
+            rest.append(child)
+            if child is failed:
+                break
+        return rest[::-1]

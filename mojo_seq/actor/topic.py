@@ -35,8 +35,8 @@ class Topic:
         self._system = system
         self._name = name
         self._lock = threading.Lock()
-        # _lock; replaced, never changed: in the order of subscribing.
-        self._subscriptions: tuple[_Subscription, ...] = ()
+        # _lock to change it: by ref and method, in the order of subscribing.
+        self._subscriptions: dict[tuple[ActorRef[Any], str], _Subscription] = {}
 
     @property
     def name(self) -> str:
@@ -46,7 +46,11 @@ class Topic:
     @property
     def subscribers(self) -> tuple[ActorRef[Any], ...]:
         """Each of them once, in the order of subscribing."""
-        return tuple(dict.fromkeys(each.ref for each in self._subscriptions))
+        return tuple(dict.fromkeys(each.ref for each in self._all()))
+
+    def _all(self) -> list[_Subscription]:
+        """Those of one moment: making a list of them is one step for all other threads."""
+        return list(self._subscriptions.values())
 
     def subscribe(
         self, ref: ActorRef[_B], method: Callable[Concatenate[_B, ...], Any] | str
@@ -64,9 +68,8 @@ class Topic:
             raise TypeError(f"expected an ActorRef, not {type(ref).__name__}")
         added = _Subscription(self, ref, ref._method_name(method))
         with self._lock:
-            if any(each.is_like(ref, added.method) for each in self._subscriptions):
+            if self._subscriptions.setdefault((ref, added.method), added) is not added:
                 return
-            self._subscriptions = (*self._subscriptions, added)
         ref._target.watch_end(added)
 
     def unsubscribe(
@@ -76,12 +79,12 @@ class Topic:
 
         What was published before, the actor is still told.
         """
-        name = None if method is None else ref._method_name(method)
-        with self._lock:
-            ended = [each for each in self._subscriptions if each.is_like(ref, name)]
-        for each in ended:
-            self._forget(each)
-            ref._target.unwatch_end(each)
+        names = ref._methods if method is None else (ref._method_name(method),)
+        for name in names:
+            with self._lock:
+                ended = self._subscriptions.pop((ref, name), None)
+            if ended is not None:
+                ref._target.unwatch_end(ended)
 
     def publish(self, *args: Any, **kwargs: Any) -> int:
         """Tells all subscribers. Never waits.
@@ -91,7 +94,7 @@ class Topic:
             "drop_newest" mailbox dropped count, too.
         """
         told = 0
-        for each in self._subscriptions:
+        for each in self._all():
             if _core.offer(each.ref._target, each.method, args, kwargs):
                 told += 1
             else:
@@ -99,8 +102,10 @@ class Topic:
         return told
 
     def _forget(self, ended: _Subscription) -> None:
+        key = ended.ref, ended.method
         with self._lock:
-            self._subscriptions = tuple(each for each in self._subscriptions if each is not ended)
+            if self._subscriptions.get(key) is ended:
+                del self._subscriptions[key]
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Topic cannot be sent anywhere: send the ref of an actor that publishes")
@@ -118,9 +123,6 @@ class _Subscription:
         self._topic = topic
         self.ref = ref
         self.method = method
-
-    def is_like(self, ref: ActorRef[Any], method: str | None) -> bool:
-        return self.ref == ref and method in (None, self.method)
 
     def on_down(self, identity: tuple[bytes, int], reason: StopReason) -> None:
         """Any thread."""

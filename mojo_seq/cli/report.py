@@ -18,11 +18,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from functools import partial
 from itertools import islice
 from shutil import get_terminal_size
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from mojo_seq.cli.ledger import BIN_WIDTH, BINS, Ledger
+from mojo_seq.cli.tables import Table, print_plain, print_rich
 
 SHOWN = 10  # duplicate groups, and problems, in the table
 BAR = 40  # characters of the longest bar
@@ -65,13 +67,6 @@ def _write_list(out: TextIO, key: str, records: Iterable[dict[str, Any]]) -> Non
     for number, record in enumerate(records):
         out.write((",\n" if number else "\n") + json.dumps(record))
     out.write("]")
-
-
-class Table(NamedTuple):
-    title: str
-    columns: list[str]  # the headers; ">" in front of one means justified to the right
-    rows: list[list[str]]
-    left_out: int = 0
 
 
 def print_report(ledger: Ledger, paths: list[str], workers: int, out: TextIO) -> None:
@@ -149,25 +144,12 @@ def _bars(counts: list[int], encoding: str) -> list[str]:
 def _print_plain(title: str, tables: list[Table], out: TextIO) -> None:
     out.write(f"\n{title}\n")
     for table in tables:
-        if not table.rows:
-            continue
-        out.write(f"\n{table.title}\n" if table.title else "\n")
-        headers = [header.lstrip(">") for header in table.columns]
-        rows = [headers, *table.rows] if any(headers) else table.rows
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            cells = (
-                cell.rjust(width) if header.startswith(">") else cell.ljust(width)
-                for cell, width, header in zip(row, widths, table.columns, strict=True)
-            )
-            out.write(("  " + "  ".join(cells)).rstrip() + "\n")
-        if table.left_out:
-            out.write(f"  ... and {table.left_out:,} more (--json lists all)\n")
+        if table.rows:
+            print_plain(table, out)
 
 
 def _print_rich(title: str, tables: list[Table], out: TextIO) -> None:
     from rich.console import Console
-    from rich.padding import Padding
     from rich.panel import Panel
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -179,25 +161,14 @@ def _print_rich(title: str, tables: list[Table], out: TextIO) -> None:
         grid.add_row(*map(Text, row, ("cyan", "bold", "cyan", "bold")))
     console.print(Panel(grid, title=Text(title, "bold"), title_align="left", expand=False))
     for table in (chart, *others):
-        if not table.rows:
-            continue
-        rich_table = RichTable(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-        for header in table.columns:
-            rich_table.add_column(
-                header.lstrip(">"),
-                justify="right" if header.startswith(">") else "left",
-                overflow="fold",
-            )
-        for number, row in enumerate(table.rows):
-            color = SHADES[number // 2] if table is chart else "cyan"
-            dim = "dim" if table is chart and not row[1] else ""
-            rich_table.add_row(
-                *(Text(cell, dim if i != 1 else color) for i, cell in enumerate(row))
-            )
-        console.print(Text(f"\n{table.title}", "bold"))
-        console.print(Padding(rich_table, (0, 2)))
-        if table.left_out:
-            console.print(Text(f"  ... and {table.left_out:,} more (--json lists all)", "dim"))
+        if table.rows:
+            print_rich(table, console, partial(_style, table, table is chart))
+
+
+def _style(table: Table, is_chart: bool, row: int, column: int) -> str:
+    if column == 1:
+        return SHADES[row // 2] if is_chart else "cyan"
+    return "dim" if is_chart and not table.rows[row][1] else ""
 
 
 def human(nbytes: float) -> str:

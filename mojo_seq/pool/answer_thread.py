@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from functools import partial
 
 from mojo_seq import _core
-from mojo_seq.pool.answers import Answer, deliver, deliver_failed, read_answers
+from mojo_seq.pool.answers import deliver, deliver_failed, read_answers
 from mojo_seq.pool.broken_pool_error import BrokenPoolError
 from mojo_seq.pool.task_wire import FAILURE, ITEM, READY, SKIPPED
 from mojo_seq.pool.worker_died_error import WorkerDiedError
+from mojo_seq.sequence.only_thread import OnlyThread
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
-    from mojo_seq.pool.answers import _Failed
+    from typing import Any
+
+    from mojo_seq.pool.answers import _Answer, _Failed
     from mojo_seq.pool.dispatcher import Dispatcher
     from mojo_seq.pool.pool_task import PoolTask
     from mojo_seq.pool.task_link import TaskLink
@@ -25,6 +27,7 @@ logger = logging.getLogger("mojo_seq.pool")
 
 _READABLE = _core.Signals.READABLE
 _MOST_READY = 64
+_MOST_ANSWERS = 256  # at a time
 _MOST_FALSE_STARTS = 5
 _PAUSE = 0.01
 
@@ -32,9 +35,6 @@ _PAUSE = 0.01
 class AnswerThread:
     """Runs from the first task to the end of the pool. It reads the pipes, completes futures and
     gives workers that are done their next tasks, with no other thread in between.
-
-    Raises:
-        ResourceExhaustedError: no thread to be had.
     """
 
     def __init__(self, dispatcher: Dispatcher) -> None:
@@ -46,14 +46,27 @@ class AnswerThread:
         self._news: deque[TaskLink] = deque()  # their processes have ended
         self._dying: dict[TaskLink, list[PoolTask]] = {}  # what they ran; the thread's
         self._false_starts = 0  # in a row
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="mojo_seq-answers", daemon=True)
-        try:
-            self._thread.start()
-        except RuntimeError as error:
-            raise _core.ResourceExhaustedError(f"no thread to be had: {error}") from error
+        self._thread = OnlyThread(self._run, "mojo_seq-answers")
 
     # Any thread.
+
+    @property
+    def is_started(self) -> bool:
+        """For certain; it may be although this is False."""
+        return self._thread.is_started
+
+    @property
+    def may_run(self) -> bool:
+        """Whether somebody has begun to start it."""
+        return self._thread.may_run
+
+    def start(self) -> None:
+        """With the dispatcher's lock held; harmless if it was started.
+
+        Raises:
+            ResourceExhaustedError: no thread to be had.
+        """
+        self._thread.start()
 
     def add(self, link: TaskLink) -> None:
         """One more worker to listen to. With the dispatcher's lock held."""
@@ -70,9 +83,8 @@ class AnswerThread:
         Raises:
             RuntimeError: this is the thread.
         """
-        if threading.current_thread() is self._thread:
+        if self._thread.is_current:
             raise RuntimeError("a pool cannot be shut down by a callback of its own tasks")
-        self._over.wait()  # an interrupted Thread.join() takes the thread for ended
         self._thread.join()
 
     # The thread.
@@ -94,7 +106,6 @@ class AnswerThread:
         finally:
             self._end()
             dispatcher.fleet.close()
-            self._over.set()
 
     def _look_around(self, spread: bool) -> float | None:
         """Everything but answers. For how long to wait then; negative: for ever. None: the end."""
@@ -105,12 +116,18 @@ class AnswerThread:
         if spread:
             dispatcher.timers.run()
         failed: list[_Failed] = []
-        with dispatcher.lock:
-            pause = dispatcher.share()
-            if spread or dispatcher.has_moved:
-                dispatcher.spread(failed)
-            due = dispatcher.timers.pause()
-            is_over = dispatcher.is_over() and not self._dying and not self._news
+        while True:
+            large = None
+            with dispatcher.lock:
+                pause = dispatcher.share()
+                if spread or dispatcher.has_moved:
+                    large = dispatcher.feeder.spread(failed)
+                due = dispatcher.timers.pause()
+                is_over = dispatcher.is_over() and not self._dying and not self._news
+            if large is None:
+                break
+            large[0].prepare(large[1].pipe)
+            spread = True
         deliver_failed(failed)
         if is_over and not failed:
             return None
@@ -120,7 +137,7 @@ class AnswerThread:
     def _read(self, link: TaskLink) -> bool:
         """Takes in what a worker has sent. True: there is more to be done than that."""
         try:
-            messages = link.pipe.read_batch()
+            messages = _core.read_plain_batch(link.pipe, _MOST_ANSWERS)
         except _core.ResourceExhaustedError:  # no room for descriptors now
             time.sleep(_PAUSE)
             return True
@@ -129,46 +146,57 @@ class AnswerThread:
             return True
         answers = read_answers(messages)
         dispatcher = self._dispatcher
-        done: list[tuple[PoolTask, Answer]] = []
+        done: list[tuple[PoolTask, int, Any]] = []
         failed: list[_Failed] = []
         with dispatcher.lock:
-            for answer in answers:
-                task = self._note(link, answer)
-                if task is not None:
-                    done.append((task, answer))
+            self._note(link, answers, done)
             link.last_answer = time.monotonic()
             link.is_stale = False
-            dispatcher.fill(link, failed)
+            large = dispatcher.feeder.fill(link, failed)
             dispatcher.retire_spent(link)
-        for task, answer in done:
-            deliver(task, answer)
+        while large is not None:
+            large.prepare(link.pipe)
+            with dispatcher.lock:
+                large = dispatcher.feeder.fill(link, failed)
+        for task, kind, outcome in done:
+            deliver(task, kind, outcome)
         deliver_failed(failed)
         return dispatcher.closing or link.is_doomed
 
-    def _note(self, link: TaskLink, answer: Answer) -> PoolTask | None:
-        """Whose answer it is. With the lock held."""
-        if answer.kind == READY:
-            link.is_ready = True
-            self._false_starts = 0
-            return None
-        if not link.sent:
-            logger.error("%r has answered what it was not asked: it is killed", link.process)
-            link.is_doomed = True
-            link.process.kill()
-            return None
-        if answer.kind == ITEM:
-            return link.sent[0]
-        if answer.kind == SKIPPED:
-            return self._dispatcher.skip(link)
-        self._dispatcher.note_time(answer.micros)
-        return link.pop()
+    def _note(
+        self, link: TaskLink, answers: list[_Answer], done: list[tuple[PoolTask, int, Any]]
+    ) -> None:
+        """Finds out whose answers they are. With the lock held."""
+        ended = total = 0
+        for kind, micros, outcome in answers:
+            if kind == READY:
+                link.is_ready = True
+                self._false_starts = 0
+                continue
+            if not link.sent:
+                logger.error("%r has answered what it was not asked: it is killed", link.process)
+                link.is_doomed = True
+                link.process.kill()
+                break
+            if kind == ITEM:
+                task = link.sent[0]
+            elif kind == SKIPPED:
+                task = self._dispatcher.skip(link)
+            else:
+                ended += 1
+                total += micros
+                task = link.pop()
+            if task is not None:
+                done.append((task, kind, outcome))
+        if ended:
+            self._dispatcher.feeder.note_time(total / ended)
 
     def _lose(self, link: TaskLink) -> None:
         with self._dispatcher.lock:
+            self._links.pop(id(link.pipe), None)
             if link.is_lost or link not in self._dispatcher.links:
-                return  # closed here
+                return  # closed here: it has run enough tasks
             self._set.remove_handle(link.pipe)
-            self._links.pop(id(link.pipe))
             begun = self._dispatcher.lose(link)
         self._dying[link] = begun
         link.pipe.close()
@@ -201,7 +229,7 @@ class AnswerThread:
             with self._dispatcher.lock:
                 task.link = None
                 task.is_over = True
-            deliver(task, Answer(FAILURE, 0, verdict))
+            deliver(task, FAILURE, verdict)
 
     def _break_down(self, text: str, cause: BaseException | None) -> None:
         error = BrokenPoolError(text)
@@ -209,7 +237,7 @@ class AnswerThread:
         with self._dispatcher.lock:
             revoked = self._dispatcher.break_down(error)
         for task in revoked:
-            deliver(task, Answer(FAILURE, 0, self._dispatcher.broken_error()))
+            deliver(task, FAILURE, self._dispatcher.broken_error())
 
     def _end(self) -> None:
         with self._dispatcher.lock:

@@ -6,80 +6,79 @@ import logging
 import time
 from concurrent.futures import CancelledError
 
-from mojo_seq import _core
+from mojo_seq._core import decode_plain_answer
 from mojo_seq.pool.task_wire import ANSWER, FAILURE, ITEM, READY, RESULT, SKIPPED
-from mojo_seq.process.object_codec import decode_payload, take_payload
+from mojo_seq.process.object_codec import decode_payload, take_apart
 from mojo_seq.sequence.cancel_errors import is_cancelled_error
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from typing import Any
 
+    from mojo_seq import _core
     from mojo_seq.pool.pool_task import PoolTask
 
+    _Answer = tuple[int, int, Any]  # of what kind, the task's microseconds, and the outcome
     _Failed = tuple[PoolTask, BaseException | None]  # None: it was revoked
 
 logger = logging.getLogger("mojo_seq.pool")
 
 
-class Answer:
-    """One message of a worker."""
-
-    __slots__ = ("kind", "micros", "outcome")
-
-    def __init__(self, kind: int, micros: int, outcome: Any) -> None:
-        self.kind = kind
-        self.micros = micros
-        self.outcome = outcome
-
-
-def read_answers(messages: list[_core.Message]) -> list[Answer]:
+def read_answers(messages: list[bytes | _core.Message]) -> list[_Answer]:
     """Decodes them; what cannot be decoded is a failure of its task."""
-    answers = []
+    answers: list[_Answer] = []
     for message in messages:
-        handles = message.take_handles()
-        payload = take_payload(message)
-        micros, kind = ANSWER.unpack_from(payload, len(payload) - ANSWER.size)
-        outcome = None
-        if kind not in (READY, SKIPPED):
+        if isinstance(message, bytes):
             try:
-                outcome = decode_payload(payload, handles)
+                answers.append(decode_plain_answer(message))
             except BaseException as error:
-                error.add_note("What the worker process has sent could not be decoded here.")
-                if kind == ITEM:
-                    logger.exception("an item of a task was dropped")
-                    continue
-                kind, outcome = FAILURE, error
-        answers.append(Answer(kind, micros, outcome))
+                micros, kind = ANSWER.unpack_from(message, len(message) - ANSWER.size)
+                _add_undecodable(answers, kind, micros, error)
+            continue
+        payload, handles = take_apart(message)
+        micros, kind = ANSWER.unpack_from(payload, len(payload) - ANSWER.size)
+        try:
+            is_empty = kind in (READY, SKIPPED)
+            outcome = None if is_empty else decode_payload(payload, handles)
+            answers.append((kind, micros, outcome))
+        except BaseException as error:
+            _add_undecodable(answers, kind, micros, error)
     return answers
 
 
-def deliver(task: PoolTask, answer: Answer) -> None:
+def _add_undecodable(answers: list[_Answer], kind: int, micros: int, error: BaseException) -> None:
+    error.add_note("What the worker process has sent could not be decoded here.")
+    if kind == ITEM:
+        logger.error("an item of a task was dropped", exc_info=error)
+    else:
+        answers.append((FAILURE, micros, error))
+
+
+def deliver(task: PoolTask, kind: int, outcome: Any) -> None:
     """Tells a task's future. Without any lock, as it may call callbacks."""
-    if answer.kind == ITEM:
-        if task.on_item is not None and not task.future.done():
+    future = task.future
+    if kind == RESULT:
+        future.let_go()
+        future.succeed(outcome)
+    elif kind == ITEM:
+        if task.on_item is not None and not future.done():
             try:
-                task.on_item(answer.outcome)
+                task.on_item(outcome)
             except Exception:
                 logger.exception("on_item of %s failed", task.describe())
-        return
-    future = task.future
-    future.let_go()
-    if answer.kind == RESULT:
-        future.succeed(answer.outcome)
-    elif answer.kind == SKIPPED:
-        future.finish_cancelled()  # if whoever revoked it did not come to it
-    elif _is_cancel(task, answer.outcome):
-        future.finish_cancelled()
     else:
-        future.fail(answer.outcome)
+        future.let_go()
+        if kind == SKIPPED or _is_cancel(task, outcome):
+            future.finish_cancelled()  # if whoever revoked it did not come to it
+        else:
+            future.fail(outcome)
 
 
 def deliver_failed(failed: list[_Failed]) -> None:
     """Tells the futures of tasks that no worker will answer."""
     for task, error in failed:
         task.is_over = True
-        deliver(task, Answer(SKIPPED if task.is_revoked else FAILURE, 0, error))
+        deliver(task, SKIPPED if task.is_revoked else FAILURE, error)
 
 
 def _is_cancel(task: PoolTask, error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from time import monotonic
 
 from mojo_seq import _core
 
-PLACES = 64  # tasks in one worker's pipe, at most
+PLACES = 512  # tasks in one worker's pipe, at most
 QUEUED, RUNNING, REVOKED, CANCELLED = range(4)
 
 _NBYTES = 4 * 2 * PLACES
@@ -47,6 +47,13 @@ class Board:
     def put(self, number: int) -> None:
         """The pool: the task is about to be written."""
         self._words.store(number % PLACES, QUEUED)
+
+    def put_many(self, first: int, count: int) -> None:
+        """The same for tasks with consecutive numbers, no more than there are places."""
+        place = first % PLACES
+        before_end = min(count, PLACES - place)
+        self._words.fill(place, before_end, QUEUED)
+        self._words.fill(0, count - before_end, QUEUED)
 
     def begin(self, number: int) -> bool:
         """The worker: takes a task. False: it was revoked."""

@@ -9,20 +9,18 @@ from time import monotonic
 from mojo_seq import _core
 from mojo_seq.pool.answer_thread import AnswerThread
 from mojo_seq.pool.broken_pool_error import BrokenPoolError
+from mojo_seq.pool.task_feeder import TaskFeeder, length
 from mojo_seq.pool.task_link import TaskLink
 from mojo_seq.pool.task_timers import TaskTimers
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
-    from mojo_seq.pool.answers import _Failed
     from mojo_seq.pool.pool_task import PoolTask
     from mojo_seq.pool.worker_fleet import WorkerFleet
 
-_AHEAD = 1000.0  # microseconds of work that a worker may have in its pipe besides what it is at
-_MOST_AHEAD = 31
+_MOST_AHEAD_ALONE = 16  # that are sent one by one
 _STALE = 0.002  # seconds without an answer after which such work is given to others
 _MOST_LOSSES = 20  # of workers that die with a task before they have begun it
-_WEIGHT = 0.25  # of the newest in the mean of times
 
 
 class Dispatcher:
@@ -41,17 +39,16 @@ class Dispatcher:
 
     def __init__(self, fleet: WorkerFleet, size: int, most_tasks: int | None) -> None:
         self.fleet = fleet
-        self._size = size
+        self.size = size
         self._most_tasks = most_tasks
         self.lock = threading.RLock()
         self.queue: deque[PoolTask] = deque()  # lock, as all the rest
         self.links: list[TaskLink] = []
         self.timers = TaskTimers(self)
+        self.feeder = TaskFeeder(self)
         self.closing = False
         self.broken: BrokenPoolError | None = None
         self.has_moved = False  # something is in the queue that was taken back
-        self._micros: float | None = None  # that a task takes
-        self._depth = 1
         self._thread: AnswerThread | None = None
 
     # Any thread.
@@ -78,19 +75,28 @@ class Dispatcher:
             ShutdownError, BrokenPoolError: none are taken.
             MojoError: its message cannot be written, or the first worker not be started.
         """
-        self.check_open()
+        if self.closing or self.broken is not None or not self.fleet.is_open:
+            self.check_open()
+        if task.plain is None:
+            # Others may submit while it is copied. The worker that it was copied for may have got
+            # another task then; that costs another copy at most.
+            link = None if self.queue else self._idle_link() or self._link_with_room(task)
+            if link is not None:
+                task.prepare(link.pipe)
         with self.lock:
             if self.closing or self.broken is not None:
                 self.check_open()  # which was meanwhile
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_started:
                 # The core puts its descriptors above all others. The kernel's table for them grows
                 # at once before there is a second thread, and takes many milliseconds after that.
                 _core.create_shared_buffer(1).close()
-                self._thread = AnswerThread(self)
+                if self._thread is None:
+                    self._thread = AnswerThread(self)
                 self.fleet.call_at_exit(self.abort)
+                self._thread.start()
             if not self.queue:
                 link = self._choose(task)
-                if link is not None and self._try_send(link, task):
+                if link is not None and self.try_send(link, task):
                     return
             self.queue.append(task)
 
@@ -180,7 +186,7 @@ class Dispatcher:
     def close_soon(self) -> None:
         """Takes no lock, for finalizers."""
         self.closing = True
-        if self._thread is None:
+        if self._thread is None or not self._thread.may_run:
             self.fleet.close()
         else:
             self._thread.ring()
@@ -225,21 +231,31 @@ class Dispatcher:
 
     def _choose(self, task: PoolTask) -> TaskLink | None:
         """An idle worker, a new one, or one with room for a task that may wait in a pipe."""
-        links = self.links
-        for link in links[::-1]:
-            if not link.sent:
-                if link.room(1) > 0:
-                    return link
-                self.retire_spent(link)
-        if len(links) < self._size:
-            return self._open_link()
-        if self._depth > 1 and task.is_movable:
-            best = min(links, key=_length)
-            if best.room(self._depth) > 0 and not best.is_stale:
+        link = self._idle_link()
+        if link is not None:
+            return link
+        for link in self.links[::-1]:
+            self.retire_spent(link)
+        if len(self.links) < self.size:
+            return self.open_link()
+        return self._link_with_room(task)
+
+    def _idle_link(self) -> TaskLink | None:
+        """Without the lock it may be so no more."""
+        for link in self.links[::-1]:
+            if not link.sent and link.room(1) > 0:
+                return link
+        return None
+
+    def _link_with_room(self, task: PoolTask) -> TaskLink | None:
+        """The same."""
+        if self.feeder.depth > 1 and task.is_movable and self.links:
+            best = min(self.links, key=length)
+            if best.room(min(self.feeder.depth, _MOST_AHEAD_ALONE)) > 0 and not best.is_stale:
                 return best
         return None
 
-    def _open_link(self) -> TaskLink | None:
+    def open_link(self) -> TaskLink | None:
         """Raises what `PoolWorker.open_service` does."""
         taken = {link.worker for link in self.links}
         now = monotonic()
@@ -256,7 +272,7 @@ class Dispatcher:
         self._thread.add(link)
         return link
 
-    def _try_send(self, link: TaskLink, task: PoolTask) -> bool:
+    def try_send(self, link: TaskLink, task: PoolTask) -> bool:
         """False: the worker is gone. Raises if the task cannot be written."""
         if task.timeout is not None:
             self.timers.start(task)  # first, so that Ctrl-C cannot come between
@@ -274,45 +290,6 @@ class Dispatcher:
         if tasks:
             self.has_moved = True
 
-    def fill(self, link: TaskLink, failed: list[_Failed]) -> None:
-        """Gives a worker what it has room for."""
-        queue = self.queue
-        while queue and link.room(1 if link.is_stale else self._depth) > 0:
-            task = queue[0]
-            if task.is_revoked:
-                failed.append((queue.popleft(), None))
-                continue
-            if link.sent and not task.is_movable:
-                return
-            queue.popleft()
-            try:
-                if not self._try_send(link, task):
-                    queue.appendleft(task)
-                    return
-            except Exception as error:
-                failed.append((task, error))
-
-    def spread(self, failed: list[_Failed]) -> None:
-        """Gives to all workers what there is, and starts some if there are too few."""
-        self.has_moved = False
-        for link in sorted(self.links, key=_length):
-            self.fill(link, failed)
-            self.retire_spent(link)
-        while self.queue and len(self.links) < self._size and self.broken is None:
-            if self.queue[0].is_revoked:
-                failed.append((self.queue.popleft(), None))
-                continue
-            try:
-                opened = self._open_link()
-            except Exception as error:
-                if not self.links:
-                    failed += [(task, error) for task in self.queue]
-                    self.queue.clear()
-                return
-            if opened is None:
-                return
-            self.fill(opened, failed)
-
     def skip(self, link: TaskLink) -> PoolTask | None:
         """A worker has skipped a task. Returns it if it was cancelled."""
         task = link.pop()
@@ -321,12 +298,6 @@ class Dispatcher:
             self._requeue([task])
             return None
         return task
-
-    def note_time(self, micros: int) -> None:
-        """A task has taken so long."""
-        mean = self._micros
-        self._micros = mean = micros if mean is None else mean + _WEIGHT * (micros - mean)
-        self._depth = 1 + min(_MOST_AHEAD, int(_AHEAD / max(1.0, mean)))
 
     def share(self) -> float | None:
         """Takes back what waits behind a task that takes long, or for a worker to start while
@@ -344,7 +315,7 @@ class Dispatcher:
                     self._requeue(link.take_back())
             elif len(link.sent) > 1 and not link.is_stale:
                 soon = _STALE
-                if now - link.last_answer > _STALE:
+                if now - link.last_answer > _STALE and not link.has_answers():
                     link.is_stale = True
                     self._requeue(link.take_back())
         return soon
@@ -384,7 +355,3 @@ class Dispatcher:
         revoked = self.revoke_all()
         self.queue.clear()
         return revoked
-
-
-def _length(link: TaskLink) -> int:
-    return len(link.sent)

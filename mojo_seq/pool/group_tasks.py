@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mojo_seq.pool.call_encoding import check_callable
+from mojo_seq.pool.task_options import TaskOptions
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class GroupTasks:
             Whatever `ProcessPool.submit` raises.
         """
         check_callable(fn)
-        return self._pool._start(fn, args, kwargs, scope=scope)
+        return self._pool._start(fn, args, kwargs, TaskOptions(scope=scope))
 
     def help(self, tasks: Callable[[], Iterable[Any]]) -> bool:
         """Workers are never out of reach for those who wait for them."""

@@ -13,6 +13,7 @@ from mojo_seq.pool.arrivals import Arrivals
 from mojo_seq.pool.imap import raisable
 from mojo_seq.pool.item_source import CREDITS, END, ItemSource
 from mojo_seq.pool.result_iterator import PENDING, ResultIterator
+from mojo_seq.pool.task_options import TaskOptions
 from mojo_seq.process.object_codec import decode
 from mojo_seq.sequence.cancellation import innermost, raise_if_cancelled
 
@@ -72,8 +73,7 @@ class ItemStream(ResultIterator[T_co]):
                 ItemSource(fn, room),
                 (far, *args),
                 kwargs,
-                scope=scope,
-                on_item=partial(self._arrivals.report, 0),
+                TaskOptions(scope=scope, on_item=partial(self._arrivals.report, 0)),
             )
         except BaseException:
             far.close()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from itertools import islice
-from operator import index
 from time import monotonic
 
-from mojo_seq import _core
+from mojo_seq.pool.argument_checks import positive
 from mojo_seq.process.remote_traceback import Failure
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, SupportsIndex, TypeVar
 
     from mojo_seq.pool.pool_future import PoolFuture
+    from mojo_seq.pool.task_options import TaskOptions
 
     _T = TypeVar("_T")
 
@@ -46,33 +46,31 @@ class CallInRow:
 
 def map_calls(
     start: Callable[..., PoolFuture[Any]],
-    scope: object,
+    options: TaskOptions,
     fn: Callable[..., _T],
     iterables: tuple[Iterable[Any], ...],
     timeout: float | None,
     chunksize: SupportsIndex,
 ) -> Iterator[_T]:
     """Starts all calls; see `TaskStarter.map`."""
-    size = index(chunksize)
-    if size < 1:
-        raise _core.InvalidArgumentError(f"chunksize must be at least 1, not {size}")
+    size = positive("chunksize", chunksize)
     deadline = None if timeout is None else monotonic() + timeout
     futures: list[PoolFuture[Any]] = []
     try:
         if size == 1:
             for args in zip(*iterables, strict=False):
-                futures.append(start(fn, args, {}, scope=scope))
+                futures.append(start(fn, args, {}, options))
         else:
             all_of_chunk = CallInRow(fn)
             if len(iterables) == 1:
                 rest = iter(iterables[0])
                 while chunk := list(islice(rest, size)):
-                    futures.append(start(all_of_chunk, (chunk,), {}, scope=scope))
+                    futures.append(start(all_of_chunk, (chunk,), {}, options))
             else:
                 calls = zip(*iterables, strict=False)
                 while rows := list(islice(calls, size)):
                     columns = tuple(zip(*rows, strict=True))
-                    futures.append(start(all_of_chunk, columns, {}, scope=scope))
+                    futures.append(start(all_of_chunk, columns, {}, options))
     except BaseException:
         _cancel(futures)
         raise

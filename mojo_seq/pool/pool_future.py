@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     _T = TypeVar("_T")
 
+_result = _core.ReplyBase.result
+
 
 class PoolFuture(_core.ReplyBase, TaskFuture["_T"]):  # type: ignore[override]
     """The outcome of a call: a concurrent.futures.Future that can also be awaited. Any thread.
@@ -35,10 +37,8 @@ class PoolFuture(_core.ReplyBase, TaskFuture["_T"]):  # type: ignore[override]
 
         def add_done_callback(self, fn: Callable[[Self], object]) -> None: ...
 
-    def __init__(self, task: PoolTask, dispatcher: Dispatcher) -> None:
-        super().__init__()
-        self._task: PoolTask | None = task
-        self._dispatcher = dispatcher
+    _task: PoolTask | None  # None: it is over
+    _dispatcher: Dispatcher
 
     def result(self, timeout: float | None = None) -> _T:
         """Blocks until the call is over, or the scope that the caller is in is cancelled.
@@ -55,7 +55,7 @@ class PoolFuture(_core.ReplyBase, TaskFuture["_T"]):  # type: ignore[override]
         try:
             if not self.done():
                 wait_in_scope(self, timeout)
-            outcome: _T = super().result(timeout)
+            outcome: _T = _result(self, timeout)
             return outcome
         finally:
             del self  # else it would be kept by the traceback of the error that it keeps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mojo_seq.pool.task_options import USUAL, TaskOptions
 from mojo_seq.pool.task_starter import TaskStarter
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
@@ -22,6 +23,7 @@ class PoolOptions(TaskStarter):
         self._pool = pool
         self._timeout = timeout
         self._retries = retries
+        self._options = TaskOptions(timeout, retries)
 
     @property
     def max_workers(self) -> int:
@@ -37,22 +39,19 @@ class PoolOptions(TaskStarter):
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        options: TaskOptions = USUAL,
         /,
-        *,
-        timeout: float | None = None,
-        retries: int = 0,
-        scope: Any = None,
-        on_item: Callable[[Any], object] | None = None,
     ) -> PoolFuture[Any]:
-        return self._pool._start(
-            fn,
-            args,
-            kwargs,
-            timeout=self._timeout if timeout is None else timeout,
-            retries=retries or self._retries,
-            scope=scope,
-            on_item=on_item,
-        )
+        if options is USUAL:
+            options = self._options
+        else:
+            options = TaskOptions(
+                self._timeout if options.timeout is None else options.timeout,
+                options.retries or self._retries,
+                options.scope,
+                options.on_item,
+            )
+        return self._pool._start(fn, args, kwargs, options)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Shuts the pool down."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from mojo_seq import _core
 from mojo_seq.pool.call_text import describe
 from mojo_seq.pool.pool_future import PoolFuture
 
@@ -10,87 +13,72 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from mojo_seq import _core
     from mojo_seq.pool.dispatcher import Dispatcher
     from mojo_seq.pool.task_link import TaskLink
+    from mojo_seq.pool.task_options import TaskOptions
     from mojo_seq.process.object_codec import Encoded
 
 _Call = tuple["Callable[..., object]", "tuple[Any, ...]", "dict[str, Any]"]
 
 
 class PoolTask:
-    """Its dispatcher's, whose lock guards where it is.
+    """Its dispatcher's, whose lock guards where it is. Made by `new_task`.
 
-    Args:
-        call: function, arguments and keyword arguments.
-        encoded: the same.
-        timeout: seconds that it may run; None: no limit.
-        retries: how often it is run again after a worker's death.
-        deadline: when it has to be over (time.monotonic()), which is for it to see; or None.
-        on_item: see `TaskStarter._start`.
+    Attributes:
+        future: its outcome.
+        plain: its message, if that is nothing but bytes.
     """
 
-    __slots__ = (
-        "_call",
-        "_encoded",
-        "_was_written",
-        "cancel_asked",
-        "deadline",
-        "future",
-        "is_over",
-        "is_revoked",
-        "link",
-        "losses",
-        "number",
-        "on_item",
-        "retries",
-        "timeout",
-        "timer",
-        "verdict",
-    )
+    future: PoolFuture[Any]
+    plain: bytes | None
+    _call: _Call | None  # function, arguments and keyword arguments
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        call: _Call,
-        encoded: Encoded,
-        timeout: float | None,
-        retries: int,
-        deadline: float | None,
-        on_item: Callable[[Any], object] | None,
-    ) -> None:
-        self._call: _Call | None = call
-        self._encoded: Encoded | None = encoded
-        self._was_written = False
-        self.timeout = timeout
-        self.retries = retries
+    # Most tasks never change these, and cost no attributes.
+    timeout: float | None = None  # seconds that it may run
+    retries = 0  # how often it is run again after a worker's death
+    deadline: float | None = None  # when it has to be over, which is for it to see
+    on_item: Callable[[Any], object] | None = None  # see TaskOptions
+    timer = 0  # the one that counts
+    is_revoked = False  # cancelled before it had begun
+    is_over = False  # answered, or given up
+    cancel_asked = False
+    verdict: BaseException | None = None  # why its worker is killed
+    losses = 0  # workers that have died before they had begun it, or anything else
+    link: TaskLink | None = None  # in whose pipe it is
+    number = 0  # there
+    _encoded: Encoded | None = None  # its message, if that is not plain
+    _was_written = False
+    is_prepared = False  # writing it takes but a moment, or fails
+
+    def set_options(self, options: TaskOptions, deadline: float | None) -> None:
+        """How it is to be run; before anybody else has it."""
+        self.timeout = options.timeout
+        self.retries = options.retries
         self.deadline = deadline
-        self.on_item = on_item
-        self.is_revoked = False  # cancelled before it had begun
-        self.is_over = False  # answered, or given up
-        self.timer = 0  # the one that counts
-        self.link: TaskLink | None = None  # in whose pipe it is
-        self.number = 0  # there
-        self.cancel_asked = False
-        self.verdict: BaseException | None = None  # why its worker is killed
-        self.losses = 0  # workers that have died before they had begun it, or anything else
-        self.future: PoolFuture[Any] = PoolFuture(self, dispatcher)
+        self.on_item = options.on_item
 
     @property
     def is_movable(self) -> bool:
         """Whether it can be written a second time. Handles move with the first."""
+        if self.plain is not None:
+            return True
         return self._encoded is not None and not self._encoded.handles
 
+    def prepare(self, pipe: _core.MessagePipeHandle) -> None:
+        """Copies what is large in it, without the lock: by who submits it, or, once it is in the
+        queue, by the dispatcher's thread. If that fails, so does writing it."""
+        self.is_prepared = True
+        encoded = self._encoded
+        if encoded is not None:
+            with suppress(_core.MojoError):
+                encoded.prepare(pipe)
+
     def write_to(self, pipe: _core.MessagePipeHandle) -> None:
-        """Raises what `MessagePipeHandle.write` does."""
+        """Of one that is not plain. Raises what `MessagePipeHandle.write` does."""
         assert self._encoded is not None
+        self.is_prepared = False  # for another pipe, should it come to that
         self._encoded.write_to(pipe)
         self._was_written = True
-
-    @property
-    def plain(self) -> bytes | None:
-        """Its message, if that is nothing but bytes."""
-        return None if self._encoded is None else self._encoded.plain
 
     def describe(self) -> str:
         """What it calls."""
@@ -103,10 +91,28 @@ class PoolTask:
             is_refused: the handles in it stay the caller's; else nobody has those that were not
                 sent.
         """
-        self._call = None
-        encoded, self._encoded = self._encoded, None
+        self._call = self.plain = None
+        encoded = self._encoded
         if encoded is not None:
+            self._encoded = None
             encoded.discard()
             if not is_refused and not self._was_written:
                 encoded.abandon()
-        self.on_item = None
+        if self.on_item is not None:
+            self.on_item = None
+
+
+def new_task(dispatcher: Dispatcher, call: _Call, message: bytes | Encoded) -> PoolTask:
+    """Makes a task. Not the class does it, as constructors take their time."""
+    task = PoolTask()
+    task._call = call
+    if isinstance(message, bytes):
+        task.plain = message
+    else:
+        task.plain = None
+        task._encoded = message
+    future: PoolFuture[Any] = PoolFuture()
+    task.future = future
+    future._task = task
+    future._dispatcher = dispatcher
+    return task

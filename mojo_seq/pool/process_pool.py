@@ -8,13 +8,14 @@ from operator import index
 from warnings import warn
 
 from mojo_seq import _core
-from mojo_seq.pool.call_encoding import encode_call
+from mojo_seq.pool.argument_checks import check_timeout, positive
+from mojo_seq.pool.call_encoding import CallEncoder
 from mojo_seq.pool.dispatcher import Dispatcher
 from mojo_seq.pool.open_streams import OpenStreams
 from mojo_seq.pool.pool_options import PoolOptions
-from mojo_seq.pool.pool_task import PoolTask
-from mojo_seq.pool.task_starter import TaskStarter, check_timeout
-from mojo_seq.pool.task_wire import NEVER, TASK, TIMED
+from mojo_seq.pool.pool_task import new_task
+from mojo_seq.pool.task_options import USUAL, TaskOptions
+from mojo_seq.pool.task_starter import TaskStarter
 from mojo_seq.pool.worker_fleet import WorkerFleet
 from mojo_seq.process import spawn_arguments
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from mojo_seq.pool.pool_future import PoolFuture
     from mojo_seq.pool.pool_worker import PoolWorker
+
+_NO_KEYWORDS: dict[str, object] = {}  # one for all calls that have none
 
 
 class ProcessPool(TaskStarter):
@@ -68,15 +71,13 @@ class ProcessPool(TaskStarter):
         max_tasks_per_child: SupportsIndex | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        size = len(os.sched_getaffinity(0)) if max_workers is None else index(max_workers)
-        if size < 1:
-            raise _core.InvalidArgumentError(f"max_workers must be at least 1, not {size}")
-        most_tasks = None if max_tasks_per_child is None else index(max_tasks_per_child)
-        if most_tasks is not None and most_tasks < 1:
-            raise _core.InvalidArgumentError(
-                f"max_tasks_per_child must be at least 1, not {most_tasks}"
-            )
+        usable = len(os.sched_getaffinity(0))
+        size = usable if max_workers is None else positive("max_workers", max_workers)
+        most_tasks = None
+        if max_tasks_per_child is not None:
+            most_tasks = positive("max_tasks_per_child", max_tasks_per_child)
         self._size = size
+        self._encoder = CallEncoder()
         setup = _pack_initializer(initializer, tuple(initargs))
         self._fleet = WorkerFleet(size, setup, _check_environment(environment))
         self._dispatcher = Dispatcher(self._fleet, size, most_tasks)
@@ -119,26 +120,17 @@ class ProcessPool(TaskStarter):
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        options: TaskOptions = USUAL,
         /,
-        *,
-        timeout: float | None = None,
-        retries: int = 0,
-        scope: Any = None,
-        on_item: Callable[[Any], object] | None = None,
     ) -> PoolFuture[Any]:
-        """Starts a task; what all methods do in the end.
-
-        Args:
-            scope: whose `deadline` the task is to know of.
-            on_item: called with what the task sends before its result, on the pool's thread.
-        """
+        """Starts a task; what all methods do in the end."""
         dispatcher = self._dispatcher
+        scope = options.scope
         deadline = None if scope is None else scope.deadline
-        suffix = TASK.pack(NEVER if deadline is None else deadline, 0 if timeout is None else TIMED)
-        encoded = encode_call(fn, args, kwargs, suffix)
-        task = PoolTask(
-            dispatcher, (fn, args, kwargs), encoded, timeout, retries, deadline, on_item
-        )
+        message = self._encoder.encode(fn, args, kwargs, deadline, options.timeout is not None)
+        task = new_task(dispatcher, (fn, args, kwargs or _NO_KEYWORDS), message)
+        if options is not USUAL:
+            task.set_options(options, deadline)
         try:
             dispatcher.submit(task)
         except BaseException:

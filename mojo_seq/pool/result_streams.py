@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from operator import index, length_hint
+from operator import length_hint
 from time import monotonic
 
-from mojo_seq import _core
+from mojo_seq.pool.argument_checks import positive
 from mojo_seq.pool.call_encoding import check_callable
 from mojo_seq.pool.call_text import name_of
+from mojo_seq.pool.task_options import USUAL
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mojo_seq.pool.pool_future import PoolFuture
     from mojo_seq.pool.progress import ProgressCallback
     from mojo_seq.pool.result_iterator import ResultIterator
+    from mojo_seq.pool.task_options import TaskOptions
 
     _T = TypeVar("_T")
 
@@ -40,10 +42,8 @@ class ResultStreams:
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        options: TaskOptions = USUAL,
         /,
-        *,
-        scope: Any = None,
-        on_item: Callable[[Any], object] | None = None,
     ) -> PoolFuture[Any]:
         """Starts a task."""
 
@@ -158,7 +158,7 @@ class ResultStreams:
         from mojo_seq.pool.item_stream import ItemStream  # as others here: by those who need it
         from mojo_seq.pool.progress import make_progress
 
-        room = _positive("buffer", buffer)
+        room = positive("buffer", buffer)
         shown = make_progress(progress, name_of(fn))
         stream: ItemStream[_T] = ItemStream(
             self._start, fn, args, kwargs, room=room, progress=shown
@@ -183,9 +183,9 @@ class ResultStreams:
         return self._results(
             fn,
             iterables,
-            size=size if buffer is None else _positive("buffer", buffer),
+            size=size if buffer is None else positive("buffer", buffer),
             growth=_GROWTH if buffer is None else 1,
-            chunksize=_positive("chunksize", chunksize),
+            chunksize=positive("chunksize", chunksize),
             progress=progress,
             ordered=ordered,
         )
@@ -205,7 +205,7 @@ class ResultStreams:
             iterables,
             size=None,
             growth=1,
-            chunksize=_positive("chunksize", chunksize),
+            chunksize=positive("chunksize", chunksize),
             progress=progress,
             ordered=True,
         )
@@ -250,12 +250,6 @@ def _until_the_first_error(results: ResultIterator[_T], end: float | None) -> It
             except StopIteration:
                 return
             yield result
-
-
-def _positive(name: str, number: SupportsIndex) -> int:
-    if index(number) < 1:
-        raise _core.InvalidArgumentError(f"{name} must be at least 1, not {index(number)}")
-    return index(number)
 
 
 def _length_of(iterables: tuple[Iterable[Any], ...]) -> int | None:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mojo_seq.pool.pool_future import PoolFuture
+    from mojo_seq.pool.task_options import TaskOptions
 
 
 class Start(Protocol):
@@ -18,8 +19,6 @@ class Start(Protocol):
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        options: TaskOptions = ...,
         /,
-        *,
-        scope: Any = None,
-        on_item: Callable[[Any], object] | None = None,
     ) -> PoolFuture[Any]: ...

@@ -107,6 +107,22 @@ class TaskLink:
         if self.left is not None:
             self.left -= 1
 
+    def send_plain(self, tasks: list[PoolTask], messages: list[bytes]) -> None:
+        """Writes plain tasks to the pipe at once, all or none; on the dispatcher's thread, which
+        Ctrl-C does not interrupt. Raises what `MessagePipeHandle.write` does."""
+        number = self._first + len(self.sent)
+        self.board.put_many(number, len(tasks))
+        if not self.sent:
+            self.last_answer = monotonic()
+        self.pipe.write_batch(messages)
+        for task in tasks:
+            task.link = self
+            task.number = number
+            number += 1
+        self.sent.extend(tasks)
+        if self.left is not None:
+            self.left -= len(tasks)
+
     def _undo(self, task: PoolTask) -> None:
         if self.sent and self.sent[-1] is task:
             self.sent.pop()
@@ -144,6 +160,10 @@ class TaskLink:
             return self.pipe.query_signals_state().peer_closed
         except _core.InvalidArgumentError:
             return True  # closed here
+
+    def has_answers(self) -> bool:
+        """Whether there are some that were not read yet."""
+        return _core.wait(self.pipe, _core.Signals.READABLE, 0)[0] is _core.Result.OK
 
     def last_begun(self) -> PoolTask | None:
         """The task that runs, or was the last to run and is not answered yet."""

@@ -9,6 +9,7 @@ from time import perf_counter
 
 from mojo_seq import _core
 from mojo_seq.pool.board import Board
+from mojo_seq.pool.function_name import FunctionFinder
 from mojo_seq.pool.task_wire import (
     ANSWER,
     FAILURE,
@@ -21,7 +22,7 @@ from mojo_seq.pool.task_wire import (
     TIMED,
 )
 from mojo_seq.pool.worker_task import WorkerTask
-from mojo_seq.process.object_codec import decode_payload, encode, take_payload
+from mojo_seq.process.object_codec import decode_payload, encode, take_apart
 from mojo_seq.process.remote_traceback import Failure
 from mojo_seq.sequence.running_task import set as set_task
 
@@ -47,7 +48,7 @@ def serve_tasks(pipe: _core.MessagePipeHandle, memory: _core.SharedBufferHandle)
         pipe.write(ANSWER.pack(0, READY))
         while True:
             _core.wait(pipe, _READABLE)
-            server.run(pipe.read_batch())
+            server.run(_core.read_plain_batch(pipe))
     except (_core.PeerClosedError, _core.InvalidArgumentError):
         return  # closed there, or here, as the worker is to end
 
@@ -59,19 +60,21 @@ class TaskServer:
         self._pipe = pipe
         self._board = board
         self._number = 0
-        self._process = os.getpid()
+        self._functions = FunctionFinder()
+        self._generation = _core.fork_generation()
 
-    def run(self, messages: list[_core.Message]) -> None:
+    def run(self, messages: list[bytes | _core.Message]) -> None:
         """Runs some tasks. Raises what `MessagePipeHandle.write` does."""
         messages.reverse()
         while messages:  # none is kept longer than it is needed
             self._run_one(messages.pop())
             self._number += 1
 
-    def _run_one(self, message: _core.Message) -> None:
-        handles = message.take_handles()
-        payload = take_payload(message)
-        deadline, flags = TASK.unpack_from(payload, len(payload) - TASK.size)
+    def _run_one(self, message: bytes | _core.Message) -> None:
+        payload, handles = (message, []) if isinstance(message, bytes) else take_apart(message)
+        end = len(payload) - TASK.size
+        deadline, flags, length = TASK.unpack_from(payload, end)
+        name = bytes(payload[end - length : end])
         begin = self._board.begin_timed if flags & TIMED else self._board.begin
         if not begin(self._number):
             for each in handles:
@@ -85,20 +88,35 @@ class TaskServer:
         kind = RESULT
         set_task(task)
         try:
-            outcome = _call(payload, handles)
+            outcome = self._call(name, payload, handles)
         except BaseException as error:
             kind, outcome = FAILURE, _strip(error)
         finally:
             set_task(None)
             task.end()
-        if os.getpid() != self._process:
+        if _core.fork_generation() != self._generation:
             _leave(outcome if kind == FAILURE else None)
-        del payload
+        del payload, message
         micros = int((perf_counter() - before) * 1e6)
         self._answer(kind, outcome, micros)
 
+    def _call(
+        self, name: bytes, payload: bytes | memoryview, handles: list[_core.Handle]
+    ) -> object:
+        if name:
+            fn = self._functions.find(name)
+            args, kwargs = decode_payload(payload, handles)
+        else:
+            fn, args, kwargs = decode_payload(payload, handles)
+        return fn(*args, **kwargs)
+
     def _answer(self, kind: int, outcome: object, micros: int) -> None:
         micros = min(micros, LONGEST)
+        if kind == RESULT:
+            message = _core.plain_answer(outcome, micros, kind)
+            if message is not None:
+                self._pipe.write(message)
+                return
         try:
             encoded = encode(
                 outcome if kind == RESULT else Failure(outcome),  # type: ignore[arg-type]
@@ -115,11 +133,6 @@ class TaskServer:
         except _core.MojoError as error:  # there is no room for it
             encoded.discard()
             _refusal(error, micros).write_to(self._pipe)
-
-
-def _call(payload: bytes | memoryview, handles: list[_core.Handle]) -> object:
-    fn, args, kwargs = decode_payload(payload, handles)
-    return fn(*args, **kwargs)
 
 
 def _strip(error: BaseException) -> BaseException:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from concurrent.futures import Executor
 
-from mojo_seq import _core
 from mojo_seq.pool.call_encoding import check_callable
 from mojo_seq.pool.mapped_results import map_calls
 from mojo_seq.pool.result_streams import ResultStreams
+from mojo_seq.pool.task_options import USUAL, TaskOptions
 from mojo_seq.sequence.cancellation import innermost, raise_if_cancelled
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
@@ -35,14 +35,10 @@ class TaskStarter(ResultStreams, Executor):
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        options: TaskOptions = USUAL,
         /,
-        *,
-        timeout: float | None = None,
-        retries: int = 0,
-        scope: Any = None,
-        on_item: Callable[[Any], object] | None = None,
     ) -> PoolFuture[Any]:
-        """Starts a task: see ProcessPool."""
+        """Starts a task."""
 
     @property
     def _max_workers(self) -> int:
@@ -73,7 +69,9 @@ class TaskStarter(ResultStreams, Executor):
         check_callable(fn)
         scope = innermost()
         raise_if_cancelled(scope)
-        return self._start(fn, args, kwargs, scope=scope)
+        if scope is None:
+            return self._start(fn, args, kwargs)
+        return self._start(fn, args, kwargs, TaskOptions(scope=scope))
 
     def task_group(self, *, grace: float = 2.0) -> TaskGroup:
         """A group of tasks in the workers, to be used in `with` or `async with`.
@@ -121,10 +119,5 @@ class TaskStarter(ResultStreams, Executor):
         raise_if_cancelled(scope)
         if progress:
             return self._map_with_progress(fn, iterables, timeout, chunksize, progress)
-        return map_calls(self._start, scope, fn, iterables, timeout, chunksize)
-
-
-def check_timeout(timeout: float | None) -> None:
-    """Raises TypeError or InvalidArgumentError."""
-    if timeout is not None and not timeout >= 0:
-        raise _core.InvalidArgumentError(f"timeout must not be negative, and is {timeout}")
+        options = USUAL if scope is None else TaskOptions(scope=scope)
+        return map_calls(self._start, options, fn, iterables, timeout, chunksize)

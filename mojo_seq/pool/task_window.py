@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mojo_seq import _core
 from mojo_seq.pool.arrivals import Arrivals
 from mojo_seq.pool.chunk import CallEach
+from mojo_seq.pool.task_options import TaskOptions
 from mojo_seq.sequence.cancellation import innermost, raise_if_cancelled
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ class TaskWindow:
         future: Future[Any]
         try:
             on_item = partial(self.arrivals.report, number)
-            future = self._start(self._fn, args, {}, scope=scope, on_item=on_item)
+            future = self._start(self._fn, args, {}, TaskOptions(scope=scope, on_item=on_item))
         except (_core.ShutdownError, BrokenExecutor) as error:  # and so would all others be
             self._source = None
             self.calls_taken -= len(chunk)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 
-# To the worker: when the task has to be over (time.monotonic(), of all processes the same; infinity
-# for never), and flags.
-TASK = struct.Struct("<dB")
+# To the worker, after a pickle of (function, args, kwargs), or of (args, kwargs) and the function's
+# name: when the task has to be over (time.monotonic(), of all processes the same; infinity for
+# never), flags, and how long the name is that stands before all this; 0: there is none.
+TASK = struct.Struct("<dBH")
 NEVER = float("inf")
 TIMED = 1  # the board is to say when it began
+LONGEST_NAME = 0xFFFF
 
 # From the worker, one answer for each task, in their order: its microseconds, and what it is.
 ANSWER = struct.Struct("<IB")

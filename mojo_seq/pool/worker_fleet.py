@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import logging
-import os
 import signal
 import threading
 from contextlib import suppress
@@ -19,6 +17,8 @@ from mojo_seq.pool.worker_process import WorkerProcess
 from mojo_seq.process import main_module
 from mojo_seq.process.deadline import Deadline
 from mojo_seq.sequence import RunLoop
+from mojo_seq.sequence.exit_calls import exit_calls
+from mojo_seq.sequence.only_thread import OnlyThread
 
 _GRACE_PERIOD = 5.0  # as ChildProcess has them
 _TERMINATION_PERIOD = 2.0
@@ -50,7 +50,7 @@ class WorkerFleet:
     def __init__(self, size: int, setup: Packed | None, environment: dict[str, str]) -> None:
         self._setup = setup
         self._environment = environment
-        self._owner = os.getpid()
+        self._generation = _core.fork_generation()
         self._numbers = itertools.count(1)
         self._choices = itertools.count(1)
         self._lock = threading.RLock()
@@ -61,8 +61,8 @@ class WorkerFleet:
         self._tee = StderrTee()
         self._call_at_exit: Callable[[], object] | None = None
         self._loop: RunLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._over = threading.Event()
+        self._made = threading.Event()  # _loop
+        self._thread = OnlyThread(self._run, "mojo_seq-workers")
         self._processes = set[WorkerProcess]()  # _lock: all that were not reaped
         self._leaving: dict[WorkerProcess, Deadline] = {}  # the lost ones; the thread's
 
@@ -70,7 +70,7 @@ class WorkerFleet:
 
     def is_inherited(self) -> bool:
         """True in a forked child, which has none of the processes, and whose locks are stuck."""
-        return os.getpid() != self._owner
+        return _core.fork_generation() != self._generation
 
     @property
     def is_open(self) -> bool:
@@ -80,7 +80,7 @@ class WorkerFleet:
     @property
     def was_needed(self) -> bool:
         """Whether there is anything to be ended."""
-        return self._thread is not None
+        return self._thread.may_run
 
     def check_open(self) -> None:
         """Raises ShutdownError if no services can be opened."""
@@ -125,13 +125,17 @@ class WorkerFleet:
         with self._lock:
             if self._closing or self.is_inherited():
                 self.check_open()
-            if worker.process is None:
+            process = worker.process
+            if process is None or not process.was_called:
+                # Ctrl-C may come between any two of these: then they are done again.
                 loop = self._start_thread()
-                worker.process = WorkerProcess(f"worker {next(self._numbers)}")
-                self._processes.add(worker.process)
+                if process is None:
+                    process = worker.process = WorkerProcess(f"worker {next(self._numbers)}")
+                self._processes.add(process)
                 pause = max(0.0, worker.not_before - monotonic())
-                loop.task_runner.post_delayed_task(pause, self._start, worker.process)
-            return worker.process
+                loop.task_runner.post_delayed_task(pause, self._start, process)
+                process.was_called = True
+            return process
 
     def retire(self, worker: PoolWorker, reason: str) -> None:
         """Ends a worker on which nothing runs any more. Another has its place."""
@@ -170,39 +174,34 @@ class WorkerFleet:
         """
         if self.is_inherited():
             return
-        with self._lock:  # somebody may just be starting it
-            thread = self._thread
-        if thread is None:
-            return
-        if thread is threading.current_thread():
+        if self._thread.is_current:
             raise RuntimeError("a pool cannot be shut down by a handler of its workers' log")
         try:
-            self._over.wait()  # an interrupted Thread.join() takes the thread for ended
+            with self._lock:  # somebody may just be starting it
+                pass
+            self._thread.wait()
         except BaseException:
-            while not self._over.wait(_LONGEST_PAUSE):
+            while not self._thread.wait(_LONGEST_PAUSE):
                 for process in self._all():
                     process.kill()
             raise
         finally:
-            thread.join()
+            self._thread.join()
+            exit_calls.remove(self._at_exit)
 
     def _all(self) -> list[WorkerProcess]:
         with self._lock:
             return list(self._processes)
 
     def _start_thread(self) -> RunLoop:
-        if self._loop is None:
-            made = threading.Event()
-            thread = threading.Thread(
-                target=self._run, args=(made,), name="mojo_seq-workers", daemon=True
-            )
+        if not self._made.is_set():
+            exit_calls.add(self._at_exit)
             try:
-                thread.start()
-            except RuntimeError as error:
-                raise _core.ResourceExhaustedError(f"no thread to be had: {error}") from error
-            atexit.register(self._at_exit)
-            self._thread = thread
-            made.wait()
+                self._thread.start()
+            except _core.ResourceExhaustedError:
+                exit_calls.remove(self._at_exit)
+                raise
+            self._made.wait()
         loop = self._loop
         if loop is None:
             raise _core.ShutdownError("the pool was shut down")  # meanwhile
@@ -228,20 +227,19 @@ class WorkerFleet:
 
     # --- the fleet's thread ---
 
-    def _run(self, made: threading.Event) -> None:
+    def _run(self) -> None:
         # The processes keep this mask until they can ignore what is not for them.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._loop = loop = RunLoop()  # of this thread, whatever the others are in the midst of
         if self._closing:  # meanwhile
             loop.task_runner.post_task(self._end_all)
-        made.set()
+        self._made.set()
         try:
             loop.run()
         finally:
             self._loop = None
             self._tee.close()
-            atexit.unregister(self._at_exit)
-            self._over.set()
+            exit_calls.remove(self._at_exit)
 
     def _start(self, process: WorkerProcess) -> None:
         if not self._closing:
@@ -277,6 +275,8 @@ class WorkerFleet:
 
     def _end_all(self) -> None:
         """The last task, which may take its time."""
+        with self._lock:  # of an interrupted `need`
+            self._processes.update(each.process for each in self._workers if each.process)
         processes = self._all()
         for process in processes:
             process.tell_to_end("was ended with its pool")

@@ -39,6 +39,7 @@ class WorkerProcess:
         self.name = name
         self.control, self._far = _core.create_message_pipe()
         self.exitcode: int | None = None
+        self.was_called = False  # for certain: the fleet's thread is to start it
         self._started: float | None = None
         self._child: ChildProcess | None = None
         self._watcher: _core.SimpleWatcher | None = None
@@ -148,7 +149,7 @@ class WorkerProcess:
         tee: StderrTee,
         on_lost: Callable[[WorkerProcess], object],
     ) -> None:
-        """Starts it, and watches it in the current sequence.
+        """Starts it, and watches it in the current sequence; nothing happens the second time.
 
         Args:
             setup: the packed initializer.
@@ -156,6 +157,8 @@ class WorkerProcess:
             tee: takes its standard error.
             on_lost: called when it is lost: with it, as a task, once. Also if it cannot be started.
         """
+        if self._started is not None:
+            return
         self._started = monotonic()
         try:
             self._child = self._spawn(setup, environment, tee)

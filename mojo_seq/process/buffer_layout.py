@@ -67,7 +67,7 @@ class Layout:
         for part, offset in zip(self._parts, self._offsets, strict=True):
             if part.segment is None:
                 end = offset + part.raw.nbytes
-                target[offset:end] = part.raw
+                _core.copy_bytes(target[offset:end], part.raw)
         if self._suffix:
             target[self.nbytes - len(self._suffix) :] = self._suffix
 

@@ -8,7 +8,7 @@ import threading
 
 from mojo_seq.process.log_reader import LogReader
 from mojo_seq.sequence import SequencedTaskRunner
-from mojo_seq.sequence.loop_thread import LoopThread
+from mojo_seq.sequence.loop_thread import OccasionalLoopThread
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ChildSupervisor:
         self._readers = set[LogReader]()  # _lock
         self._abandoned: dict[LogReader, Callable[[], object]] = {}
         self._unreaped: set[Callable[[], object]] = set()  # _lock
-        self._thread: LoopThread | None = None  # _lock
+        self._thread = OccasionalLoopThread("mojo_seq-children")  # _lock
 
     def add(self, reader: LogReader) -> None:
         """Reads from now on.
@@ -38,10 +38,9 @@ class ChildSupervisor:
             ResourceExhaustedError: no thread can be started.
         """
         with self._lock:
-            if self._thread is None:
-                self._thread = LoopThread("mojo_seq-children")
+            runner = self._thread.start()
             self._readers.add(reader)
-            self._thread.task_runner.post_task(reader.watch, self._on_end)
+            runner.post_task(reader.watch, self._on_end)
 
     def remove(self, reader: LogReader) -> None:
         """Forgets a reader; the last takes the thread with it. Nothing happens the second time."""
@@ -83,7 +82,7 @@ class ChildSupervisor:
         with self._lock:
             if only_if_idle and (self._readers or self._unreaped):
                 return
-            ended, self._thread = self._thread, None
+            ended = self._thread.take()
         if ended is not None:
             ended.end()
 

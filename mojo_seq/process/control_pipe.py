@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 
 from mojo_seq import _core
+from mojo_seq.sequence.exit_calls import exit_calls
 
 _kept = set["ControlPipe"]()  # nobody else holds them; in a forked child, its parent's
 
@@ -29,8 +29,7 @@ class ControlPipe:
     def start(self) -> None:
         """Begins to watch, and looks at what is there already."""
         if not _kept:
-            atexit.unregister(_close_all)
-            atexit.register(_close_all)
+            exit_calls.add(_close_all)
         _kept.add(self)
         self._watcher.watch(self._pipe, _core.Signals.READABLE, None)
         self.look()

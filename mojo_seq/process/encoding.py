@@ -63,10 +63,12 @@ class Encoder:
     Args:
         trial: nothing is to be sent: it is only tried what can be encoded.
         read_only: who receives it can only read what is copied.
+        known: a key of `add_once`: who receives it has got that handle before.
     """
 
     __slots__ = (
         "_given",
+        "_known",
         "_once",
         "_unsent",
         "buffers",
@@ -75,11 +77,14 @@ class Encoder:
         "trial",
     )
 
-    def __init__(self, trial: bool = False, read_only: bool = False) -> None:
+    def __init__(
+        self, trial: bool = False, read_only: bool = False, known: Hashable = None
+    ) -> None:
         self.handles: list[_core.Handle] = []
         self.buffers: list[OutOfBand] = []
         self.trial = trial
         self.read_only = read_only
+        self._known = known
         self._once: dict[Hashable, int] | None = None
         self._given: dict[int, _Given] | None = None
         self._unsent: _Unsent | None = None
@@ -100,9 +105,11 @@ class Encoder:
         self.handles.append(handle)
         return len(self.handles) - 1
 
-    def add_once(self, key: Hashable, make: Callable[[], _core.Handle]) -> int:
+    def add_once(self, key: Hashable, make: Callable[[], _core.Handle]) -> int | None:
         """The same for a handle that `make` makes, the first time that this is called with `key`;
-        the handle is the encoder's."""
+        the handle is the encoder's. None: `key` is known there."""
+        if key == self._known:
+            return None
         once = self._once = {} if self._once is None else self._once
         place = once.get(key)
         if place is None:

@@ -17,7 +17,7 @@ from mojo_seq.process.pickling_errors import check_main, explain
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from pickle import Pickler
     from typing import Any, TypeAlias
 
@@ -86,6 +86,15 @@ class Encoded:
         if not self.keep:
             self._segments = []
 
+    def prepare(self, pipe: _core.MessagePipeHandle) -> None:
+        """Copies what is large, so that writing it to this pipe takes but a moment. Writing it to
+        another one may copy it again. Raises ResourceExhaustedError as `write_to` does."""
+        if self._message is None:
+            if self._encoder.buffers or self._kept is not None:
+                self._message = self._next_message(pipe)
+            elif len(self._pickled) >= _LARGE:
+                self._message = self._plain_message(pipe)
+
     def freeze(self) -> bytes | _core.Message:
         """Copies the buffers. What happens to the object is of no importance from now on."""
         if self._message is None:
@@ -111,7 +120,7 @@ class Encoded:
         size = len(self._pickled)
         message = _core.Message.allocate(size + len(self._suffix), zeroed=False, receiver=pipe)
         with message.payload as target:
-            target[:size] = self._pickled
+            _core.copy_bytes(target[:size], self._pickled)
             target[size:] = self._suffix
         return message
 
@@ -124,7 +133,7 @@ class Encoded:
         source, size, given = self._kept
         message = _core.Message.allocate(size, zeroed=False, receiver=pipe)
         with message.payload as target:
-            target[:] = memoryview(source)[:size]
+            _core.copy_bytes(target, memoryview(source)[:size])
             for raw, offset in given:
                 target[offset : offset + raw.nbytes] = raw
         return message
@@ -161,7 +170,7 @@ class Encoded:
                 continue
             nbytes = part.raw.nbytes
             segment = _core.allocate_segment(nbytes, zeroed=False, shared=False, receiver=receiver)
-            memoryview(segment)[:nbytes] = part.raw
+            _core.copy_bytes(memoryview(segment)[:nbytes], part.raw)
             writable = part.writable or not self._encoder.read_only
             if not writable:
                 segment.freeze()
@@ -175,6 +184,7 @@ def encode(
     *,
     pickler: type[Pickler] | None = None,
     read_only: bool = False,
+    known: Hashable = None,
 ) -> Encoded:
     """Pickles; nothing happens yet to the handles in the object.
 
@@ -184,13 +194,14 @@ def encode(
         parts: what an error speaks of: names, and what they stand for.
         pickler: what pickles, if it is not pickle's own.
         read_only: who receives it cannot write to its arrays, unless they are shared or given away.
+        known: a key of `Encoder.add_once`: who receives it has got that handle before.
 
     Raises:
         Whatever the pickling raises, with a note that gives the path of the offending object.
         InvalidArgumentError: a handle in it is closed or sent, or is a Watcher.
     """
     outer = here.encoder
-    encoder = here.encoder = Encoder(read_only=read_only)
+    encoder = here.encoder = Encoder(read_only=read_only, known=known)
     try:
         if pickler is None and not _core.shared_segment_count():
             pickled = dumps(obj, PROTOCOL, buffer_callback=encoder.take_buffer)
@@ -220,8 +231,7 @@ def decode(message: _core.Message) -> Any:
     Raises:
         Whatever the unpickling raises; the handles that came are closed then.
     """
-    handles = message.take_handles()
-    return decode_payload(take_payload(message), handles)
+    return decode_payload(*take_apart(message))
 
 
 def take_payload(message: _core.Message) -> bytes | memoryview:
@@ -230,6 +240,12 @@ def take_payload(message: _core.Message) -> bytes | memoryview:
         return message.take_payload()
     payload = bytes(message)
     return payload if payload[:1] != b"\x01" else memoryview(bytearray(payload))
+
+
+def take_apart(message: _core.Message) -> tuple[bytes | memoryview, list[_core.Handle]]:
+    """Payload and handles, for `decode_payload`; uses the message up."""
+    handles = message.take_handles()
+    return take_payload(message), handles
 
 
 def decode_payload(payload: bytes | memoryview, handles: list[_core.Handle]) -> Any:
@@ -253,3 +269,4 @@ def decode_payload(payload: bytes | memoryview, handles: list[_core.Handle]) -> 
 
 
 _core.set_plain_pickling(dumps)
+_core.set_plain_unpickling(loads)

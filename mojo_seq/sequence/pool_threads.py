@@ -63,16 +63,18 @@ class PoolThreads:
         return runner
 
     def _start_if_wanted(self) -> None:
-        """Starts a worker if the pool has none to spare."""
+        """Starts a worker if the pool has none to spare. At the interpreter's end, when no more
+        threads are to be had, those that there are do the rest."""
         if self.pool.wants_thread():
             self._start_wanted()
 
     def _start_wanted(self) -> None:
         try:
             self._start()
-        except BaseException:
+        except BaseException as error:
             self.pool.thread_failed()
-            raise
+            if not (_is_late(error) and self._workers):
+                raise
 
     def _start(self) -> None:
         thread = threading.Thread(
@@ -87,9 +89,18 @@ class PoolThreads:
                 self._workers.discard(thread)
             raise
 
+    def _start_another(self) -> None:
+        """Called by a worker."""
+        try:
+            self._start()
+        except RuntimeError as error:
+            if not _is_late(error):
+                raise
+            self.pool.thread_failed()
+
     def _work(self) -> None:
         try:
-            self.pool.run_worker(self._start)
+            self.pool.run_worker(self._start_another)
         finally:
             with self._lock:
                 self._workers.discard(threading.current_thread())
@@ -113,6 +124,7 @@ class PoolThreads:
         except BaseException:
             with self._lock:
                 del self._singles[thread]
+                self._single_runners.remove(runner)
             raise
 
     def _work_single(self, runner: LoopTaskRunner) -> None:
@@ -163,7 +175,7 @@ class PoolThreads:
         if not workers:
             # No thread could be started, or none was needed: what is left is run here.
             self.pool.add_thread()
-            self.pool.run_worker(self._start)
+            self.pool.run_worker(self._start_another)
         if not self.pool.wait_drained(remaining()):
             raise _core.DeadlineExceededError("tasks are still running")
         for thread in singles:
@@ -178,3 +190,8 @@ class PoolThreads:
 
     def _running(self) -> int:
         return self.pool.statistics()[3]
+
+
+def _is_late(error: BaseException) -> bool:
+    """Whether a thread was refused because the interpreter ends (Python 3.12 and later)."""
+    return isinstance(error, RuntimeError) and "interpreter shutdown" in str(error)

@@ -8,7 +8,9 @@ import weakref
 from warnings import warn
 
 from mojo_seq import _core
+from mojo_seq.sequence.exit_calls import exit_calls
 from mojo_seq.sequence.pool_threads import PoolThreads
+from mojo_seq.sequence.shut_down_at_exit import ShutDownAtExit
 from mojo_seq.sequence.task_runner import SequencedTaskRunner
 from mojo_seq.sequence.task_traits import TaskTraits
 
@@ -16,8 +18,7 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
-    from types import TracebackType
-    from typing import ParamSpec, Self, TypeVar
+    from typing import ParamSpec, TypeVar
 
     from mojo_seq.sequence.task_group import TaskGroup
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _DEFAULT_TRAITS = TaskTraits()
 
 
-class ThreadPool:
+class ThreadPool(ShutDownAtExit):
     """Runs any number of sequences on a few threads.
 
     Threads are started when they are needed; one more than is busy is kept ready. Leaving a
@@ -57,7 +58,7 @@ class ThreadPool:
         if not _exit.registered:
             _exit.registered = True
             atexit.register(_exit.note)
-        atexit.register(self._at_exit)
+        exit_calls.add(self._at_exit)
         self._finalizer = weakref.finalize(self, _finalize, self._threads, self._at_exit)
         self._finalizer.atexit = False
         if _exit.over:
@@ -82,7 +83,8 @@ class ThreadPool:
         return self._threads.new_plain_sequence(self)
 
     def create_single_thread_task_runner(self, *, name: str | None = None) -> SequencedTaskRunner:
-        """Makes a sequence whose tasks all run on one thread of their own.
+        """Makes a sequence whose tasks all run on one thread of their own, which ends with the pool
+        and not before: also when nobody has the runner any more.
 
         Raises:
             ShutdownError: the pool was shut down.
@@ -144,12 +146,12 @@ class ThreadPool:
         if self._finalizer is not None:
             self._finalizer.detach()
         self._threads.join(timeout)
-        atexit.unregister(self._at_exit)
+        exit_calls.remove(self._at_exit)
 
     def give_up(self) -> None:
         """For the layers above, after a `shutdown` that took too long: nothing waits for its
         threads any more, also at the interpreter's exit."""
-        atexit.unregister(self._at_exit)
+        exit_calls.remove(self._at_exit)
 
     def statistics(self) -> _core.ThreadPoolStatistics:
         """Counts of threads, sequences and tasks, all of one moment but the last two."""
@@ -160,17 +162,6 @@ class ThreadPool:
             raise _core.ShutdownError("the pool belongs to the process that fork()ed this one")
         if self._threads.closing:
             raise _core.ShutdownError("the pool was shut down")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.shutdown()
 
     def __repr__(self) -> str:
         state = " shut down" if self._threads.closing else ""
@@ -194,7 +185,7 @@ _exit = _Exit()
 
 def _finalize(threads: PoolThreads, at_exit: Callable[[], None]) -> None:
     """The pool was dropped: its threads end when their tasks are done; nobody waits."""
-    atexit.unregister(at_exit)
+    exit_calls.remove(at_exit)
     threads.close()
     warn("a ThreadPool was dropped without shutdown()", ResourceWarning, stacklevel=2)
 

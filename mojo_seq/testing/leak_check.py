@@ -95,4 +95,5 @@ def _descriptors() -> set[tuple[int, str]]:
             found.add((int(name), os.readlink(f"/proc/self/fd/{name}")))
         except FileNotFoundError:
             continue  # the descriptor of the listing itself
-    return found
+    # A pipe that is in use gets a ring, and gives it back later: that is not the test's doing.
+    return {each for each in found if not each[1].startswith("/memfd:mojo_seq ring")}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -69,7 +71,8 @@ PLACEMENTS = {
     "single": on_single_threads,
     "asyncio": on_event_loops,
 }
-PROCESSES = ["process"]  # in workers that live as long as the session
+PROCESS = "process"  # in workers that live as long as a module's tests
+ALL_PLACEMENTS = [*PLACEMENTS, pytest.param(PROCESS, marks=pytest.mark.across_processes)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -97,20 +100,20 @@ def settled(
     _core.release_cached_memory()
 
 
-@pytest.fixture(params=[*PLACEMENTS, *PROCESSES])
+@pytest.fixture(params=ALL_PLACEMENTS)
 def placement(request: pytest.FixtureRequest, workers: Any, settled: None) -> Iterator[Place]:
     """Every kind of place in turn. Each call gives one, apart from the others."""
-    if request.param in PROCESSES:
+    if request.param == PROCESS:
         yield lambda: workers
         return
     with PLACEMENTS[request.param]() as place:
         yield place
 
 
-@pytest.fixture(params=[*PLACEMENTS, *PROCESSES])
+@pytest.fixture(params=ALL_PLACEMENTS)
 def other_placement(request: pytest.FixtureRequest, workers: Any, settled: None) -> Iterator[Place]:
     """The same again: with `placement`, all pairs."""
-    if request.param in PROCESSES:
+    if request.param == PROCESS:
         yield lambda: workers
         return
     with PLACEMENTS[request.param]() as place:
@@ -138,6 +141,39 @@ def spawn_here(system: ActorSystem, here: Place) -> Spawn:
 def in_process(request: pytest.FixtureRequest) -> bool:
     """Whether the test's actors live in other processes."""
     return "process" in request.node.name.rpartition("[")[2]
+
+
+@pytest.fixture
+def heard(in_process: bool, spawn: Spawn) -> Callable[[], None]:
+    """Returns when other processes have heard what they were told before: answers that they wait
+    for come by other pipes, and no rule orders two pipes."""
+
+    def wait() -> None:
+        from troupe.basic import Counter
+
+        if in_process:
+            others = [spawn(Counter) for _ in range(4)]  # in every worker
+            assert [each.add(1).result(TIMEOUT) for each in others] == [1] * 4
+
+    return wait
+
+
+@pytest.fixture
+def logged_error(caplog: pytest.LogCaptureFixture) -> Callable[[], logging.LogRecord]:
+    """The one error that is logged, when it has come: what other processes log comes by a pipe of
+    its own."""
+
+    def errors() -> list[logging.LogRecord]:
+        return [each for each in caplog.records if each.levelname == "ERROR"]
+
+    def wait() -> logging.LogRecord:
+        deadline = time.monotonic() + TIMEOUT
+        while not errors() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        (record,) = errors()
+        return record
+
+    return wait
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ from mojo_seq import (
 )
 from mojo_seq.testing import TaskEnvironment, explore
 
+pytestmark = pytest.mark.across_processes
+
 
 @pytest.fixture
 def pool(settled: None) -> Iterator[ActorPool[Worker]]:

@@ -21,6 +21,8 @@ from troupe.ledger import DIRECT, RELAYED, WITH_ARRAY, Adder, Entry, Ledger, Rel
 from mojo_seq import ActorDeadError, ActorRef, ActorSystem, ProcessPool, Supervisor
 from mojo_seq.pool import restart_backoff
 
+pytestmark = pytest.mark.across_processes
+
 KILLS = int(os.environ.get("MOJO_SEQ_CHAOS_KILLS", "30"))
 SEED = int(os.environ.get("MOJO_SEQ_CHAOS_SEED", random.randrange(2**32)))
 
@@ -145,7 +147,7 @@ def children() -> set[int]:
     return found
 
 
-@pytest.mark.timeout(max(60, KILLS * 2))
+@pytest.mark.timeout(max(240, KILLS * 2))
 def test_workers_are_killed_under_load(fast_restarts: None, paths: list[Path]) -> None:
     rng = random.Random(SEED)
     killed = set[str]()

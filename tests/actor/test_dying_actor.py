@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from troupe import TIMEOUT, Gate, Journal
@@ -13,6 +15,7 @@ from troupe.fixtures import Spawn, WaitEnded
 from troupe.senders import Sender
 
 from mojo_seq import ActorDeadError, ActorRef, ActorSystem, Mailbox, MojoError, Result
+from mojo_seq.actor.cell import LocalCell
 
 Held = Callable[[], ActorRef[Puppet]]
 
@@ -77,6 +80,28 @@ def test_the_ask_that_is_being_handled(spawn: Spawn, journal: Journal, gate: Gat
     with pytest.raises(ActorDeadError):
         reply.result(TIMEOUT)
     gate.open()
+
+
+def test_one_that_is_answered_while_the_killer_makes_the_error(
+    system: ActorSystem, journal: Journal, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is done in Python: the actor may go on meanwhile, to its next message or to none."""
+    puppet = system.spawn(Puppet, journal.ref)
+    reply = puppet.hold(gate.ref)
+    assert journal.next() == "held"
+    cell: Any = puppet._target
+    make_error = LocalCell._dead_error
+
+    def make_error_late(self: LocalCell) -> ActorDeadError:
+        gate.open()
+        assert reply.result(TIMEOUT) == "held"
+        while cell.current_method() is not None:
+            time.sleep(0)  # it is on its way out of the message
+        return make_error(self)
+
+    monkeypatch.setattr(LocalCell, "_dead_error", make_error_late)
+    puppet.kill()
+    assert reply.result() == "held"
 
 
 def test_an_async_method_that_is_suspended(spawn: Spawn, journal: Journal, gate: Gate) -> None:

@@ -69,6 +69,32 @@ def test_an_old_object_is_let_go_of_after_a_restart(
         assert [each() is None for each in born] == [True, False]
 
 
+class Arriving:
+    """Stands for a connection: the answer comes in just when somebody begins to wait for it."""
+
+    def __init__(self, reply: Reply[str]) -> None:
+        self._reply = reply
+
+    def attend(self, loop: object) -> None:
+        self._reply.waiter = None
+        self._reply.succeed("came")
+
+
+class Awaiting(Actor):
+    """Awaits what it is given."""
+
+    async def wait_for(self, reply: Reply[str]) -> str:
+        return await reply
+
+
+def test_an_answer_that_comes_in_at_once_is_waited_for_no_longer(spawn_here: Spawn) -> None:
+    awaiting = spawn_here(Awaiting)
+    reply = Reply[str]()
+    reply.waiter = Arriving(reply)
+    assert awaiting.wait_for(reply).result(TIMEOUT) == "came"
+    assert awaiting._target.waits() == []
+
+
 class Taker(Actor):
     """Takes things and keeps none of them, but counts how often it was made of them."""
 
@@ -210,7 +236,7 @@ def test_monitors_of_ended_actors_are_forgotten(
         observer.observe(counter).result(TIMEOUT)
         observer.stop()
         wait_ended(observer)
-    assert counter._target.observers in (None, [])
+    assert not counter._target.observers
 
 
 def test_links_of_ended_actors_are_forgotten(
@@ -222,7 +248,7 @@ def test_links_of_ended_actors_are_forgotten(
         observer.link_to(counter).result(TIMEOUT)
         observer.stop()
         wait_ended(observer)
-    assert counter._target.observers in (None, [])
+    assert not counter._target.observers
 
 
 def test_asks_leave_no_engine_objects(spawn_here: Spawn) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+
 import pytest
 from troupe import TIMEOUT, Journal
 from troupe.fixtures import Spawn, WaitEnded
@@ -79,14 +82,16 @@ def test_on_stop_may_be_async_when_killed(
 
 
 def test_an_error_in_on_stop_is_logged_and_ends_it_all_the_same(
-    spawn: Spawn, journal: Journal, wait_ended: WaitEnded, caplog: pytest.LogCaptureFixture
+    spawn: Spawn,
+    journal: Journal,
+    wait_ended: WaitEnded,
+    logged_error: Callable[[], logging.LogRecord],
 ) -> None:
     life = spawn(RaisingStop, journal.ref, "a")
     life.stop()
     assert wait_ended(life).kind == "stopped"
     assert journal.take(3)[-1] == ("a", "stopped")
-    (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
-    assert "on_stop" in record.getMessage()
+    assert "on_stop" in logged_error().getMessage()
 
 
 def test_stop_twice_is_one_stop(spawn: Spawn, journal: Journal, wait_ended: WaitEnded) -> None:

@@ -13,7 +13,7 @@ from mojo_seq import ActorSystem
 COUNT = 100_000
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_hundred_thousand_actors_are_alive_and_answer(system: ActorSystem) -> None:
     refs = [system.spawn(Counter, number) for number in range(COUNT)]
     replies = [ref.add(1) for ref in refs]

@@ -171,7 +171,7 @@ def test_monitoring_over_systems(spawn: Spawn, journal: Journal) -> None:
     observer = spawn(Observer, journal.ref)
     with ActorSystem(1) as other:
         counter = other.spawn(Counter)
-        observer.observe(counter).result(TIMEOUT)
+        observer.observe_and_ask(counter, Counter.get).result(TIMEOUT)
     assert journal.next() == ("down", counter, "system")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -78,12 +79,13 @@ def test_many_at_once(spawn: Spawn, backend: str) -> None:
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_cancelled_scope_takes_the_ask_back(
-    held: ActorRef[Puppet], gate: Gate, backend: str
+    held: ActorRef[Puppet], gate: Gate, heard: Callable[[], None], backend: str
 ) -> None:
     async def main() -> None:
         with anyio.move_on_after(0.001) as scope:
             await held.work()
         assert scope.cancelled_caught
+        heard()
         gate.open()
         assert await held.count() == 0
 
@@ -127,11 +129,12 @@ def test_asyncio_wait_for(held: ActorRef[Puppet], gate: Gate) -> None:
     asyncio.run(main())
 
 
-def test_asyncio_timeout(held: ActorRef[Puppet], gate: Gate) -> None:
+def test_asyncio_timeout(held: ActorRef[Puppet], gate: Gate, heard: Callable[[], None]) -> None:
     async def main() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.001):
                 await held.work()
+        heard()
         gate.open()
         assert await held.count() == 0
 
@@ -152,7 +155,9 @@ def test_asyncio_gather_shield_and_wrap(spawn: Spawn) -> None:
     asyncio.run(main())
 
 
-def test_a_cancelled_asyncio_task(held: ActorRef[Puppet], gate: Gate) -> None:
+def test_a_cancelled_asyncio_task(
+    held: ActorRef[Puppet], gate: Gate, heard: Callable[[], None]
+) -> None:
     async def main() -> None:
         reply = held.work()
 
@@ -165,6 +170,7 @@ def test_a_cancelled_asyncio_task(held: ActorRef[Puppet], gate: Gate) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert reply.cancelled()
+        heard()
         gate.open()
         assert await held.count() == 0
 

@@ -64,7 +64,7 @@ def test_timeout_is_the_builtin_one(held: ActorRef[Puppet]) -> None:
 
 
 def test_cancel_takes_back_what_is_queued(
-    held: ActorRef[Puppet], gate: Gate, journal: Journal
+    held: ActorRef[Puppet], gate: Gate, heard: Callable[[], None]
 ) -> None:
     reply, other = held.work(), held.work()
     assert reply.cancel()
@@ -73,6 +73,7 @@ def test_cancel_takes_back_what_is_queued(
     for call in (reply.result, reply.exception):
         with pytest.raises(CancelledError):
             call(TIMEOUT)
+    heard()
     gate.open()
     other.result(TIMEOUT)
     assert held.count().result(TIMEOUT) == 1, "the cancelled one was not handled"

@@ -44,6 +44,18 @@ def test_round_robin_takes_turns(spawn: Spawn) -> None:
     assert counts(refs) == [3, 3, 3]
 
 
+def test_least_busy_remembers_nobody_who_is_gone(spawn: Spawn, wait_ended: WaitEnded) -> None:
+    first, last = spawn(Counter), spawn(Counter)
+    router = LeastBusyRouter([first, last])
+    for _ in range(2):
+        router.get().result(TIMEOUT)
+    router.remove_routee(first)
+    last.kill()
+    wait_ended(last)
+    assert isinstance(router.get().exception(TIMEOUT), ActorDeadError)
+    assert router._asked == {}
+
+
 def test_least_busy_passes_over_who_is_busy(spawn: Spawn, journal: Journal, gates: Gates) -> None:
     refs = [spawn(Puppet, journal.ref) for _ in range(3)]
     first, second = gates(), gates()
@@ -87,6 +99,38 @@ def test_least_busy_takes_turns_when_all_are_idle() -> None:
         for _ in range(3):
             router.add.tell(10)
         assert counts(refs) == [2, 12, 22]
+
+
+def test_least_busy_of_many_are_found_within_a_lap() -> None:
+    with TaskEnvironment(), ActorSystem() as system:
+        refs = [system.spawn(Counter) for _ in range(100)]
+        for ref in [*refs[:77], *refs[78:]]:
+            ref.add.tell(0)
+        router = LeastBusyRouter(refs)
+        for _ in range(4):
+            router.add.tell(1)
+        loads = [len(ref._target) for ref in refs]
+        assert loads[77] == 1 and max(loads) == 2
+        for _ in range(397):
+            router.add.tell(1)
+        loads = [len(ref._target) for ref in refs]
+        assert sum(loads) == 500 and max(loads) - min(loads) <= 2
+
+
+def test_what_was_asked_counts_until_it_is_answered(
+    spawn: Spawn, journal: Journal, gate: Gate
+) -> None:
+    refs = [spawn(Puppet, journal.ref) for _ in range(2)]
+    router = LeastBusyRouter(refs)
+    held = [router.hold(gate.ref)]
+    assert journal.next() == "held"
+    # Two wait for it, for who has just answered may still look busy.
+    held += [refs[0].work("held") for _ in range(2)]
+    for n in range(20):
+        assert router.work(n).result(TIMEOUT) == n  # by the other one
+    gate.open()
+    for each in held:
+        each.result(TIMEOUT)
 
 
 def test_the_same_key_goes_to_the_same_actor(spawn: Spawn, journal: Journal) -> None:
@@ -206,6 +250,22 @@ def test_routees_come_and_go(spawn: Spawn) -> None:
     for _ in range(3):
         router.add.tell(1)
     assert counts([first, second]) == [0, 3]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_very_many_may_come_and_end(kind: Any) -> None:
+    with TaskEnvironment() as environment, ActorSystem() as system:
+        refs = [system.spawn(Counter) for _ in range(100)]
+        router = kind(refs[:1])
+        for ref in refs:
+            router.add_routee(ref)
+        assert router.routees == tuple(refs)
+        for ref in refs[:-1]:
+            ref.kill()
+        environment.run_until_idle()
+        assert router.add(1).result(TIMEOUT) == 1
+        assert router._members == {refs[-1]: None} or kind is not RoundRobinRouter
+        assert router.routees == (refs[-1],)
 
 
 def test_methods_are_checked_at_the_call(spawn: Spawn) -> None:

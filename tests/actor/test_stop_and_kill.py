@@ -7,7 +7,7 @@ from troupe import TIMEOUT, Gate, Journal
 from troupe.basic import Puppet
 from troupe.fixtures import Gates, Spawn, WaitEnded
 from troupe.letters import Letters
-from troupe.lives import HeldUp, Life, Stubborn
+from troupe.lives import HeldUp, Lasting, Life, Stubborn
 from troupe.records import RecordAwaiter
 
 from mojo_seq import ActorDeadError
@@ -115,7 +115,7 @@ def test_kill_overtakes_stop(
 def test_kill_cancels_an_async_method(
     spawn: Spawn, journal: Journal, wait_ended: WaitEnded
 ) -> None:
-    life = spawn(Stubborn, journal.ref, "a")
+    life = spawn(Lasting, journal.ref, "a")
     reply = life.forever()
     assert journal.take(3)[-1] == ("a", "forever")
     life.kill()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -69,7 +71,7 @@ def test_an_exception_in_a_told_message_is_a_failure(
     spawn: Spawn,
     journal: Journal,
     wait_ended: WaitEnded,
-    caplog: pytest.LogCaptureFixture,
+    logged_error: Callable[[], logging.LogRecord],
     method: str,
 ) -> None:
     # Contract: without a supervisor a failure stops the actor and is logged.
@@ -79,7 +81,7 @@ def test_an_exception_in_a_told_message_is_a_failure(
     assert reason.kind == "failed"
     assert isinstance(reason.error, LookupError)
     assert not puppet.is_alive
-    (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    record = logged_error()
     assert method in record.getMessage()
     assert "Puppet" in record.getMessage()
     assert record.exc_info is not None

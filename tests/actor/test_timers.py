@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+
 import pytest
 from troupe import TIMEOUT, Gate, Journal
 from troupe.fixtures import Spawn, WaitEnded
@@ -24,9 +27,14 @@ def test_an_async_method_may_be_put_off(spawn: Spawn, journal: Journal) -> None:
 
 def test_timers_fire_in_order(spawn: Spawn, journal: Journal) -> None:
     clock = spawn(Clock, journal.ref)
+    due = dict[str, tuple[float, float]]()  # at the earliest, at the latest
     for delay, entry in ((0.06, "c"), (0.0, "a"), (0.03, "b")):
+        before = time.monotonic()
         clock.later(delay, entry).result(TIMEOUT)
-    assert journal.take(3) == ["a", "b", "c"]
+        due[entry] = before + delay, time.monotonic() + delay
+    fired = journal.take(3)
+    for earlier, later in itertools.combinations(fired, 2):
+        assert not due[later][1] < due[earlier][0], fired
 
 
 def test_equal_delays_keep_their_order(spawn: Spawn, journal: Journal) -> None:

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from troupe import TIMEOUT, Gate, Journal
 from troupe.basic import Counter, Puppet
 from troupe.fixtures import Spawn, WaitEnded
 from troupe.watchful import Observer, Overtaken
 
-from mojo_seq import ActorDeadError, Mailbox, MailboxFullError
+from mojo_seq import ActorDeadError, ActorRef, Mailbox, MailboxFullError
+
+AwaitDown = Callable[[], None]
+
+
+@pytest.fixture
+def sentinels(spawn: Spawn, journal: Journal) -> Callable[[ActorRef[Counter]], AwaitDown]:
+    """Observers of an actor in every worker, the last to be told of its end there. Gives what waits
+    until all have been told: nothing orders what two processes are told."""
+
+    def place(ref: ActorRef[Counter]) -> AwaitDown:
+        count = 4
+        for _ in range(count):
+            spawn(Observer, journal.ref).observe(ref, "sentinel").result(TIMEOUT)
+
+        def wait() -> None:
+            assert [label for label, *_ in journal.take(count)] == ["sentinel"] * count
+
+        return wait
+
+    return place
 
 
 def test_down_overtakes_queued_messages(
-    spawn: Spawn, journal: Journal, gate: Gate, wait_ended: WaitEnded
+    spawn: Spawn,
+    journal: Journal,
+    gate: Gate,
+    sentinels: Callable[[ActorRef[Counter]], AwaitDown],
 ) -> None:
     overtaken, counter = spawn(Overtaken, journal.ref), spawn(Counter)
     overtaken.hold_and_observe.tell(gate.ref, counter)
@@ -21,10 +46,9 @@ def test_down_overtakes_queued_messages(
     for i in range(10):
         overtaken.note.tell(i)
     overtaken.observe.tell(counter, "late")  # behind the queue
-    sentinel = spawn(Observer, journal.ref)
-    sentinel.observe(counter, "sentinel").result(TIMEOUT)
+    await_down = sentinels(counter)
     counter.stop()
-    assert journal.next() == ("sentinel", counter, "stopped")
+    await_down()
     gate.open()
     assert journal.next() == ("down", counter, "stopped")
     assert journal.take(10) == list(range(10))
@@ -32,7 +56,11 @@ def test_down_overtakes_queued_messages(
 
 
 def test_kill_overtakes_queued_messages(
-    spawn: Spawn, journal: Journal, gate: Gate, wait_ended: WaitEnded
+    spawn: Spawn,
+    journal: Journal,
+    gate: Gate,
+    wait_ended: WaitEnded,
+    heard: Callable[[], None],
 ) -> None:
     puppet = spawn(Puppet, journal.ref)
     puppet.hold.tell(gate.ref)
@@ -40,6 +68,7 @@ def test_kill_overtakes_queued_messages(
     for i in range(10):
         puppet.note.tell(i)
     puppet.kill()
+    heard()
     gate.open()
     wait_ended(puppet)
     assert journal.rest() == []
@@ -64,7 +93,10 @@ def test_a_links_failure_overtakes_queued_messages(
 
 
 def test_control_messages_need_no_room(
-    spawn: Spawn, journal: Journal, gate: Gate, wait_ended: WaitEnded
+    spawn: Spawn,
+    journal: Journal,
+    gate: Gate,
+    sentinels: Callable[[ActorRef[Counter]], AwaitDown],
 ) -> None:
     overtaken = spawn(Overtaken, journal.ref, mailbox=Mailbox(1, "fail"))
     counter = spawn(Counter)
@@ -73,8 +105,9 @@ def test_control_messages_need_no_room(
     overtaken.note.tell("queued")
     with pytest.raises(MailboxFullError):
         overtaken.note.tell("no room")
+    await_down = sentinels(counter)
     counter.kill()
-    wait_ended(counter)
+    await_down()
     overtaken.stop()
     gate.open()
     entries = journal.take(3)

@@ -24,7 +24,7 @@ def run_demo() -> Run:
 
     def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-W", "error", "-m", "mojo_seq", "demo", *map(str, arguments)]
-        options = {"text": True, "errors": "surrogateescape", "timeout": 55, **options}
+        options = {"text": True, "errors": "surrogateescape", "timeout": 200, **options}
         return subprocess.run(command, capture_output=True, **options)
 
     return run

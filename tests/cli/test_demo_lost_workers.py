@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from demo_under_way import DemoUnderWay, Process, until
 
+pytestmark = pytest.mark.across_processes
+
 SparseFile = Callable[[str, int], Path]
 Moment = Callable[[DemoUnderWay, Process], None]
 MIB = 1024 * 1024

@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from demo_under_way import DemoUnderWay, until
 
+pytestmark = pytest.mark.across_processes
+
 DemoJson = Callable[..., dict[str, Any]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SparseFile = Callable[[str, int], Path]

@@ -16,6 +16,8 @@ from mojo_seq.cli.lost_worker import LostWorker
 from mojo_seq.cli.records import to_message
 from mojo_seq.cli.workers import WorkerProcesses, serve
 
+pytestmark = pytest.mark.across_processes
+
 HELPERS = str(Path(__file__).parent / "helpers")
 
 

@@ -11,6 +11,7 @@
 #include "descriptors.h"
 #include "io_thread.h"
 #include "random.h"
+#include "rings.h"
 
 namespace mojo_seq::testing::channel_test {
 
@@ -208,6 +209,7 @@ TEST(what_is_unsent_can_be_sent_by_another_channel_wherever_it_was_cut) {
 }
 
 TEST(descriptors_are_let_go_of_once_they_are_sent) {
+  const WithRings with(RingMode::kNever);  // a ring has some of its own
   ChannelPair pair(kTinyBuffer);
   const size_t before = OpenDescriptors().size();
   CHECK_OK(SendFrames(pair.a.get(), MakeFrames(Pattern(50'000, 1), 3)));

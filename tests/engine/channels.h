@@ -58,6 +58,7 @@ inline std::vector<OutFrame> MakeFrames(const std::string& text, size_t descript
     FrameHeader more = MakeHeader(0, 0);
     more.type = FrameType::kDescriptors;
     add(more, kMaxFrameDescriptors);
+    frames.back().messages = 0;
   }
   add(MakeHeader(0, text.size()), left);
   const OwnedMessage message = MakeMessage(text);

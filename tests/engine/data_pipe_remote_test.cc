@@ -11,6 +11,7 @@
 #include "data_pipes.h"
 #include "frames.h"
 #include "odd_descriptors.h"
+#include "rings.h"
 #include "sockets.h"
 #include "watchers.h"
 
@@ -27,6 +28,7 @@ struct Impostor {
   // Takes the end away from this process, and keeps what was sent.
   template <typename T>
   explicit Impostor(const Handle<T>& leaving, size_t capacity) {
+    const WithRings with(RingMode::kNever);  // nothing but the message is to be in the socket
     HalfPipe carrier;
     CHECK_OK(Write(carrier.end, "", {leaving}));
     std::vector<Chunk> chunks = ReceiveAllRaw(carrier.peer.get());

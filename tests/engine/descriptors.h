@@ -32,20 +32,23 @@ inline std::map<int, std::string> OpenDescriptors() {
   return found;
 }
 
-// A figure of /proc/self/status in bytes: VmRSS, VmHWM, RssShmem ...
-inline size_t StatusBytes(const char* name) {
+// A figure of /proc/self/status.
+inline size_t StatusFigure(const char* name) {
   FILE* const file = fopen("/proc/self/status", "r");
   CHECK(file != nullptr);
   char line[256];
-  size_t kilobytes = 0;
+  size_t figure = 0;
   const std::string wanted = std::string(name) + ":";
   while (fgets(line, sizeof line, file)) {
     if (strncmp(line, wanted.c_str(), wanted.size()) == 0) {
-      kilobytes = strtoull(line + wanted.size(), nullptr, 10);
+      figure = strtoull(line + wanted.size(), nullptr, 10);
     }
   }
   fclose(file);
-  return kilobytes * 1024;
+  return figure;
 }
+
+// One of those about memory, in bytes: VmRSS, VmHWM, RssShmem ...
+inline size_t StatusBytes(const char* name) { return StatusFigure(name) * 1024; }
 
 }  // namespace mojo_seq::testing

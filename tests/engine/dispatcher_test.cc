@@ -97,7 +97,7 @@ struct Transit {
     end->CommitTransit(std::move(observers));
   }
   const PipeEnd& end;
-  std::vector<Ref<Observer>> observers;
+  Observer::List observers;
 };
 
 TEST(a_handle_in_transit_is_dead_to_its_owner) {

@@ -26,7 +26,8 @@ namespace mojo_seq::testing {
 namespace {
 
 const char* const kKinds[] = {"handle",  "dispatcher", "message",  "payload",  "data pipe",
-                              "mapping", "watch",      "wait set", "sequence", "task",    "channel"};
+                              "mapping", "watch",      "wait set", "sequence", "task",    "channel",
+                              "ring"};
 static_assert(sizeof kKinds / sizeof *kKinds == static_cast<size_t>(Kind::kCount));
 
 std::string Alive() {

@@ -7,7 +7,10 @@
 #include "message_pipe.h"
 #include "platform_handles.h"
 #include "random.h"
+#include "rings.h"
 #include "sockets.h"
+#include "spinner.h"
+#include "threads.h"
 
 namespace mojo_seq::testing::message_pipe_remote_transfer_test {
 
@@ -114,6 +117,7 @@ TEST(unsent_messages_travel_with_the_end) {
 }
 
 TEST(an_end_moves_while_a_message_is_half_sent) {
+  const WithRings with(RingMode::kNever);  // frames are read raw, and none but these are expected
   // The reader takes it away in small pieces, so the cut is at ever other places.
   const std::string text = Pattern(150'000 / 3, 4);
   const ByteVector frame = PlainFrame(text);
@@ -253,6 +257,25 @@ TEST(a_peer_that_closes_while_the_end_moves_is_noticed_in_every_way) {
       case kState: Until([&] { return moved.State().satisfied == kSignalPeerClosed; }); break;
     }
     CHECK_STATE(moved, kSignalPeerClosed, kSignalPeerClosed);
+  }
+}
+
+TEST(an_end_leaves_just_when_its_peer_is_found_gone) {
+  for (int round = 0; round < 1'500; ++round) {
+    RemotePipe pipe, carrier;
+    CHECK_OK(pipe.a.Close());
+    const HandleValue value = pipe.b.value();
+    RunTogether(2, [&](size_t thread) {
+      if (thread == 0) {
+        for (int i = round % 150; i > 0; --i) Spinner::Relax();
+        SignalsState state;
+        pipe.b->QueryState(value, &state);  // finds it out, if the end is still here
+      } else {
+        CHECK_OK(Write(carrier.a, "", {pipe.b}));
+      }
+    });
+    const PipeEnd end = AwaitHandle<MessagePipeEndpoint>(carrier.b);
+    CHECK(Await(end, kSignalPeerClosed));
   }
 }
 

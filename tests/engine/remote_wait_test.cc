@@ -8,7 +8,10 @@
 #include "frames.h"
 #include "io_thread.h"
 #include "message_pipe.h"
+#include "rings.h"
+#include "socket.h"
 #include "sockets.h"
+#include "spinning.h"
 #include "threads.h"
 #include "wait_sets.h"
 #include "watchers.h"
@@ -63,6 +66,39 @@ TEST(a_wait_for_what_does_not_come_ends_in_time) {
   CHECK_EQ(waiter.Wait(deadline), Result::kDeadlineExceeded);
   CHECK(Now() >= deadline);
   CHECK_EQ(waiter.Wait(0), Result::kDeadlineExceeded);
+}
+
+TEST(who_only_looks_is_not_taken_for_asleep) {
+  const WithRings with(RingMode::kAtOnce);
+  RemotePipe pipe;
+  for (int i = 0; i < 3; ++i) {
+    CHECK_OK(Write(pipe.a, "x"));
+    CHECK_EQ(AwaitText(pipe.b), "x");
+  }
+  short events;
+  const Ref<SharedFd> socket = pipe.b->WaitDescriptor(pipe.b.value(), &events);
+  for (int i = 0; i < 10; ++i) {
+    Waiter waiter;
+    CHECK_OK(waiter.Add(pipe.b.get(), pipe.b.value(), kSignalReadable));
+    CHECK_EQ(waiter.Wait(0), Result::kDeadlineExceeded);
+    CHECK_EQ(waiter.Look(), Result::kDeadlineExceeded);
+    CHECK_OK(Write(pipe.a, "y"));
+    CHECK_EQ(PollSocket(socket->fd.get(), POLLIN), 0);  // it went by memory
+    CHECK_EQ(i % 2 == 0 ? waiter.Look() : waiter.Wait(0), Result::kOk);
+    CHECK_EQ(ReadText(pipe.b), "y");
+  }
+}
+
+TEST(a_wait_without_time_does_not_spin) {
+  const AsManyAsLike spinning;
+  Pipe pipe;
+  RemotePipe remote;
+  for (const PipeEnd* end : {&pipe.a, &remote.a}) {
+    Waiter waiter;
+    CHECK_OK(waiter.Add(end->get(), end->value(), kSignalReadable));
+    for (int i = 0; i < 10; ++i) CHECK_EQ(waiter.Wait(0), Result::kDeadlineExceeded);
+    CHECK((*end)->spinner().WantsToSpin());  // no spin was in vain
+  }
 }
 
 TEST(part_of_a_message_ends_no_wait) {

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "children.h"
+#include "descriptors.h"
 
 namespace mojo_seq::testing::scoped_fd_test {
 
@@ -58,6 +60,21 @@ TEST(numbers_that_select_needs_are_left_free) {
   high = MoveHigh(std::move(high));  // is high enough already
   CHECK_EQ(high.get(), number);
   CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+// Growing takes milliseconds, each time that it doubles.
+TEST(the_table_grows_once) {
+  Child child([](ScopedFd) {  // whose table is as small as can be
+    rlimit limit;
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 16'384 < limit.rlim_max ? 16'384 : limit.rlim_max;
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    const size_t before = OpenDescriptors().size();
+    ScopedFd high = MoveHigh(ScopedFd(Open()));
+    CHECK_EQ(OpenDescriptors().size(), before + 1);
+    CHECK(limit.rlim_cur <= 1'024 || StatusFigure("FDSize") >= limit.rlim_cur);
+  });
+  CHECK_EQ(child.Wait(), 0);
 }
 
 TEST(a_limit_below_that_is_no_failure) {

@@ -2,11 +2,13 @@
 AddressSanitizer and UndefinedBehaviorSanitizer, and with ThreadSanitizer. Each is an item of its
 own.
 
-A variant is built once for each state of the sources, into pytest's cache.
+A variant is built once for each state of the sources, into pytest's cache; who also needs it
+meanwhile waits.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -16,9 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +35,7 @@ COMMON += ["-Wno-stringop-overflow"]  # false alarms of gcc 12 where atomics are
 # So many sources make one unit: it is their headers that take the time.
 ENGINE_UNIT = 8
 TESTS_UNIT = 5
-RUN_TIMEOUT = 50.0
+RUN_TIMEOUT = 200.0
 # Children are forked by tests that have threads; they take care of that themselves.
 TSAN_OPTIONS = "halt_on_error=1:detect_deadlocks=1:second_deadlock_stack=1:die_after_fork=0"
 
@@ -54,11 +59,18 @@ VARIANTS = {
         {"TSAN_OPTIONS": TSAN_OPTIONS},
     ),
 }
+SOURCES = {path.name.removesuffix("_test.cc"): path for path in sorted(TESTS.glob("*_test.cc"))}
 NAMES = [
-    f"{path.name.removesuffix('_test.cc')}.{name}"
-    for path in sorted(TESTS.glob("*_test.cc"))
+    f"{suite}.{name}"
+    for suite, path in SOURCES.items()
     for name in re.findall(r"^TEST\((\w+)\)", path.read_text(), re.MULTILINE)
 ]
+# Those with two ends of a socket, which could as well be in two processes.
+ACROSS_PROCESSES = {
+    suite
+    for suite, path in SOURCES.items()
+    if re.search(r'^#include "(channels?|sockets)\.h"', path.read_text(), re.MULTILINE)
+}
 # What finds each planted defect, and what it says.
 PLANTED = [
     ("plain", "failed_check", "1 + 1 == 3: 2 and 3"),
@@ -72,7 +84,7 @@ PLANTED = [
     ("tsan", "lock_order_inversion", "lock-order-inversion"),
 ]
 # Building has time limits of its own.
-pytestmark = pytest.mark.timeout(60, func_only=True)
+pytestmark = pytest.mark.timeout(240, func_only=True)
 
 
 class BuildError(Exception):
@@ -150,24 +162,41 @@ def build(variant: Variant, program: Path) -> None:
         built.replace(program)
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Other processes wait here until this one is done."""
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def built(kind: str, folder: Path) -> Path:
+    """The test program of a variant, which is in the folder then.
+
+    Raises:
+        BuildError: the compiler refused.
+    """
+    path = folder / f"{kind}-{fingerprint(VARIANTS[kind])}" / "engine_tests"
+    with alone(folder):
+        if not path.exists():
+            for old in folder.glob(f"{kind}-*"):
+                shutil.rmtree(old, ignore_errors=True)
+            build(VARIANTS[kind], path)
+    return path
+
+
 @pytest.fixture(scope="session")
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Program:
     """The test program of a variant."""
-    variant = VARIANTS[request.param]
     cache = getattr(request.config, "cache", None)
     folder = cache.mkdir("engine") if cache else tmp_path_factory.mktemp("engine")
-    path = folder / f"{request.param}-{fingerprint(variant)}" / "engine_tests"
-    if not path.exists():
-        for old in folder.glob(f"{request.param}-*"):
-            shutil.rmtree(old, ignore_errors=True)
-        try:
-            build(variant, path)
-        except BuildError as error:
-            failure = str(error)
-        else:
-            failure = ""
-        if failure:
-            pytest.fail(f"{request.param} does not build:\n{failure}", pytrace=False)
+    try:
+        path, failure = built(request.param, folder), ""
+    except BuildError as error:
+        failure = str(error)
+    if failure:
+        pytest.fail(f"{request.param} does not build:\n{failure}", pytrace=False)
+    variant = VARIANTS[request.param]
     direct = Program((str(path),), variant.environment)
     if direct.run("--list").returncode == 0:
         return direct
@@ -176,7 +205,12 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return Program(("setarch", platform.machine(), "-R", str(path)), variant.environment)
 
 
-@pytest.mark.parametrize("name", NAMES)
+def marked(name: str) -> Any:
+    across = name.partition(".")[0] in ACROSS_PROCESSES
+    return pytest.param(name, marks=[pytest.mark.across_processes] if across else [])
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in NAMES])
 @pytest.mark.parametrize("program", VARIANTS, indirect=True, scope="session")
 def test_engine(program: Program, name: str) -> None:
     done = program.run(name)

@@ -219,7 +219,7 @@ TEST(nobody_starves) {
 TEST(a_set_may_end_while_a_member_is_being_sent) {
   for (bool commit : {true, false}) {
     Pipe pipe;
-    std::vector<Ref<Observer>> aside;
+    Observer::List aside;
     {
       TestWaitSet set;
       CHECK_OK(set.Add(pipe.b, kSignalReadable));

@@ -92,16 +92,21 @@ TEST(a_chain_of_blocking_tasks_finds_its_threads) {
 }
 
 TEST(what_a_serving_thread_makes_ready_it_runs_itself) {
+  std::thread::id ran;  // the sequence's tasks', as the next
+  int last = -1;
   TestPool pool(1);
   Ref<Sequence> sequence = pool.NewSequence();
   WorkerPool::Worker worker(false);
   for (int i = 0; i < 200; ++i) {
-    std::thread::id ran;
     pool->Search(&worker);
-    CHECK_OK(Post(sequence.get(), [&] { ran = std::this_thread::get_id(); }));
+    CHECK_OK(Post(sequence.get(), [&, i] {
+      ran = std::this_thread::get_id();
+      last = i;
+    }));
     Ref<Sequence> taken = pool->TryNext(&worker);
     if (!taken) continue;  // a pool's thread that was awake was faster
     RunSequence(pool.get(), std::move(taken));
+    CHECK_EQ(last, i);
     CHECK(ran == std::this_thread::get_id());
     CHECK(!pool->TryNext(&worker));
     pool->Rest(&worker);

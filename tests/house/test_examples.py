@@ -11,6 +11,8 @@ import pytest
 
 import mojo_seq
 
+pytestmark = pytest.mark.across_processes
+
 FOLDER = Path(__file__).parents[2] / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.py"))
 

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import readme_bench
 
 from mojo_seq.__main__ import build_parser
+from mojo_seq.cli.bench.cases import NAMES, load_case
+from mojo_seq.cli.bench.table import COLUMNS, LEGEND
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
@@ -49,6 +52,7 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
     assert {block.language for block in BLOCKS} == {"python", "sh", "text"}
 
 
+@pytest.mark.across_processes
 @pytest.mark.parametrize("block", of_language("python"), ids=lambda block: block.heading)
 def test_python_block_runs(block: Block, tmp_path: Path) -> None:
     script = tmp_path / "block.py"
@@ -67,7 +71,7 @@ def test_shell_block_names_what_exists(block: Block) -> None:
         if "-m" in arguments:
             module = arguments[arguments.index("-m") + 1]
             assert importlib.util.find_spec(module), module
-        if arguments[:3] == ["-m", "mojo_seq", "demo"]:
+        if arguments[:2] == ["-m", "mojo_seq"]:
             build_parser().parse_args(shlex.split(command.partition(">")[0])[3:])
     for pattern in re.findall(r"\b(?:tests|examples|mojo_seq|_core)/[\w/.*]*", block.code):
         assert list(ROOT.glob(pattern)), pattern
@@ -102,6 +106,33 @@ def test_the_commands_of_the_demo_run(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Entropy, bits per byte" in done.stdout
     assert (tmp_path / "cwd" / "digests.json").stat().st_size > 0
+
+
+def test_the_sample_of_the_bench_is_what_the_bench_prints() -> None:
+    """All cases with all contenders, in the columns that it has now; the figures may be old."""
+    (block,) = [block for block in of_language("text") if block.heading == readme_bench.HEADING]
+    facts, *tables, notes = block.code.split("\n\n")
+    assert [line[2:15].strip() for line in facts.splitlines()] == [
+        "processor", "system", "load", "mojo_seq", "compared to", "samples",
+    ]  # fmt: skip
+    cases = {name: load_case(name) for name in NAMES}
+    width = 2 + max(len(each.name) for case in cases.values() for each in case.contenders)
+    for table, (name, case) in zip(tables, cases.items(), strict=True):
+        title, header, *rows = table.splitlines()
+        better = "higher" if case.higher_is_better else "lower"
+        assert title == f"{name}: {case.title}; {better} is better"
+        assert header.split() == " ".join(COLUMNS).replace(">", "").split()
+        assert [row[:width].strip() for row in rows] == [each.name for each in case.contenders]
+    rounds = re.match(r"Medians of (\d+ rounds)", notes)
+    assert rounds
+    assert notes.startswith(LEGEND.format(rounds=rounds[1]))
+
+
+def test_a_new_sample_replaces_the_old_one() -> None:
+    old = f"# A\n\n### {readme_bench.HEADING}\n\n```text\nold\n```\n\n# B\n\n```text\nB\n```\n"
+    assert readme_bench.replaced(old, "\nnew\n\nfigures\n") == old.replace("old", "new\n\nfigures")
+    with pytest.raises(ValueError, match="no block"):
+        readme_bench.replaced("# A\n", "new")
 
 
 def test_links_lead_to_files_and_headings() -> None:

@@ -19,7 +19,7 @@ import pytest
 from joblib import Parallel, delayed
 
 import mojo_seq
-from mojo_seq import ProcessPool
+from mojo_seq import ProcessPool, current_task
 from mojo_seq.integrations import joblib_backend
 from mojo_seq.pool import WorkerDiedError
 
@@ -137,7 +137,9 @@ def test_a_failure_cancels_the_rest(pool: ProcessPool, tmp_path: Path) -> None:
 
 
 def touch(path: Path) -> None:
+    """And goes on until it is cancelled."""
     path.touch()
+    current_task().sleep(600)
 
 
 def test_a_worker_that_dies(pool: ProcessPool) -> None:

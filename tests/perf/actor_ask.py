@@ -16,26 +16,19 @@ from functools import partial
 from itertools import repeat
 from typing import Any
 
-from harness import Contender, Measure, Scale, main, one_core, pin, rested, two_cores
+from harness import Measure, main
 from verdict import Target
 
-from mojo_seq import Actor, ActorRef, ActorSystem, ThreadPool
-
-PAYLOAD = b"x" * 64
+from mojo_seq import ActorRef, ActorSystem, ThreadPool
+from mojo_seq.cli.bench.cases.ask import PAYLOAD, Echo
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.peers.pykka_actors import started
+from mojo_seq.cli.bench.placing import one_core, two_cores
+from mojo_seq.cli.bench.scale import Scale, rested
 
 Cores = Callable[[], tuple[int, int]]
 Asks = Callable[[int], Any]  # has the one actor ask the other so many times
 Pair = Callable[[int, int], AbstractContextManager[Asks]]
-
-
-class Echo(Actor):
-    """Answers what it was asked."""
-
-    def ping(self, payload: bytes) -> bytes:
-        return payload
-
-    def pin(self, core: int) -> None:
-        pin(core)
 
 
 class Asker(Echo):
@@ -71,7 +64,7 @@ def mojo(method: str, here: int, there: int) -> Iterator[Asks]:
 @contextmanager
 def pykka(method: str, here: int, there: int) -> Iterator[Asks]:
     """By proxy it calls methods, like ours; bare messages to one function are less."""
-    from pykka_actors import Asker, Echo, started
+    from pykka_actors import Asker, Echo
 
     with started(Echo) as echo, started(Asker, echo, PAYLOAD) as asker:
         asker.proxy().pin(here).get()

@@ -16,11 +16,15 @@ from itertools import count
 from statistics import median
 
 import numpy as np
-from harness import Contender, Measure, Scale, main, two_cores
-from process_actors import Link, mojo, ray, xoscar
+from harness import Measure, main
 from verdict import Target
 
 from mojo_seq import create_shared_buffer
+from mojo_seq.cli.bench.cases.ask_process import Link, mojo, ray
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.peers.xoscar_actors import xoscar
+from mojo_seq.cli.bench.placing import two_cores
+from mojo_seq.cli.bench.scale import Scale
 
 MEBIBYTE = 1024 * 1024
 NBYTES = 64 * MEBIBYTE

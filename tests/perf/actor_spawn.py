@@ -15,11 +15,13 @@ import time
 from functools import partial
 from typing import Any
 
-from harness import Contender, Measure, Scale, main
+from harness import Measure, main
 from memory import bytes_each
 from verdict import Target
 
 from mojo_seq import Actor, ActorSystem
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.scale import Scale
 
 COUNT = 100_000
 FEW = 1000  # of peers that have a thread each, or are slow

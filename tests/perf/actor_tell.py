@@ -15,10 +15,13 @@ from itertools import repeat
 from statistics import median
 from typing import Any
 
-from harness import BLOCKS, Contender, Measure, Scale, main, timed
+from harness import Measure, main
 from verdict import Target
 
 from mojo_seq import Actor, ActorRef, ActorSystem, Mailbox
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.peers.pykka_actors import started
+from mojo_seq.cli.bench.scale import BLOCKS, Scale, timed
 
 COUNT = 100_000
 ROOMY = Mailbox(capacity=COUNT + 10)
@@ -86,9 +89,9 @@ def mojo_from_an_actor(scale: Scale) -> float:
 
 def pykka(by_proxy: bool, scale: Scale) -> float:
     """By proxy it calls methods, like ours; bare messages to one function are less."""
-    import pykka_actors
+    from pykka_actors import Sink as PykkaSink
 
-    with pykka_actors.started(pykka_actors.Sink) as sink:
+    with started(PykkaSink) as sink:
         tell = sink.proxy().take.defer if by_proxy else sink.tell
         reset = sink.proxy().reset
 

@@ -15,11 +15,14 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from harness import Contender, Measure, Scale, main, pin, two_cores
+from harness import Measure, main
 from verdict import Target
 
 import mojo_seq
 from mojo_seq import ShouldWaitError, Signals
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.placing import pin, two_cores
+from mojo_seq.cli.bench.scale import Scale
 
 CHUNK = 64 * 1024
 MEBIBYTE = 1024 * 1024

@@ -13,10 +13,12 @@ from functools import partial
 from statistics import median
 
 import numpy as np
-from harness import Contender, Measure, Scale, main
+from harness import Measure, main
 from verdict import Target
 
 import mojo_seq
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.scale import Scale
 
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE

@@ -16,8 +16,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from harness import Contender, Measure, Scale, main
+from harness import Measure, main
 from verdict import Target
+
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.scale import Scale
 
 FORBIDDEN = ("numpy", "asyncio")
 
@@ -46,7 +49,7 @@ def milliseconds(module: str, forbidden: tuple[str, ...], scale: Scale) -> float
     # Byte code must be cached, or the figure would be the compiler's.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     times: list[float] = []
-    for _ in range(3 if scale.quick else 20):
+    for _ in range(max(3, scale.n(20))):
         done = subprocess.run(
             [*command, parent_folder(module)],
             capture_output=True,

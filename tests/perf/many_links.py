@@ -5,10 +5,11 @@ from __future__ import annotations
 import resource
 import socket
 
-from harness import UnavailableError
-from two_processes import receive, receive_exactly
+from bare_sockets import receive_exactly
 
 from mojo_seq import MessagePipeHandle, create_message_pipe
+from mojo_seq.cli.bench.other_process import receive
+from mojo_seq.cli.bench.scale import UnavailableError
 
 GROUP = 100  # sent in one message; the kernel takes 253 descriptors at most
 GOT_THEM = b"+"

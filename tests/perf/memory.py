@@ -18,10 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from harness import Contender, Measure, Scale, main
+from harness import Measure, main
 from verdict import Target
 
 from mojo_seq import MessagePipe, SequencedTaskRunner, ThreadPool, create_message_pipe
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.scale import Scale
 
 COUNT = 100_000
 FEW = 400  # of peers that have a thread each

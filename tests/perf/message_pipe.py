@@ -9,38 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import multiprocessing
-import queue
 import sys
-from collections.abc import Callable
 from itertools import repeat
 
-from harness import Contender, Measure, Scale, main
+from harness import Measure, main
 from verdict import Target
 
 import mojo_seq
-
-PAYLOAD = b"x" * 64
-BATCH = [PAYLOAD] * 64
-
-
-def nanoseconds(
-    scale: Scale, write: Callable[[bytes], object], read: Callable[[], object]
-) -> float:
-    """Time of one `write(PAYLOAD); read()`."""
-
-    def run(n: int) -> None:
-        for _ in repeat(None, n):
-            write(PAYLOAD)
-            read()
-
-    return scale.per_operation(run) * 1e9
-
-
-def message_pipe(scale: Scale) -> float:
-    near, far = mojo_seq.create_message_pipe()
-    with near, far:
-        return nanoseconds(scale, near.write, far.read)
+from mojo_seq.cli.bench.cases.pipe import (
+    PAYLOAD,
+    message_pipe,
+    message_pipe_batch,
+    multiprocessing_pipe,
+    nanoseconds,
+    simple_queue,
+)
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.scale import Scale
 
 
 def message_pipe_bytes(scale: Scale) -> float:
@@ -57,34 +42,9 @@ def message_pipe_bytes(scale: Scale) -> float:
         return scale.per_operation(run) * 1e9
 
 
-def message_pipe_batch(scale: Scale) -> float:
-    """One message's share of a batch of 64."""
-    near, far = mojo_seq.create_message_pipe()
-    with near, far:
-        write, read = near.write_batch, far.read_batch
-
-        def run(n: int) -> None:
-            for _ in repeat(None, n):
-                write(BATCH)
-                read()
-
-        return scale.per_operation(run) * 1e9 / len(BATCH)
-
-
-def multiprocessing_pipe(scale: Scale) -> float:
-    near, far = multiprocessing.Pipe()
-    with near, far:
-        return nanoseconds(scale, near.send_bytes, far.recv_bytes)
-
-
 def asyncio_queue(scale: Scale) -> float:
     channel: asyncio.Queue[bytes] = asyncio.Queue()
     return nanoseconds(scale, channel.put_nowait, channel.get_nowait)
-
-
-def simple_queue(scale: Scale) -> float:
-    channel: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    return nanoseconds(scale, channel.put, channel.get)
 
 
 def deque(scale: Scale) -> float:

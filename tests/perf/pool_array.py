@@ -8,35 +8,28 @@ behind, in the pool's process and its worker: memory that was used once is used 
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
-from harness import Contender, Measure, Scale, main
+from harness import Measure, main
 from verdict import Target
 
-from mojo_seq import ProcessPool
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.peers.pool_tasks import ends, write
+from mojo_seq.cli.bench.peers.pools import OpenExecutor, executor_pool, mojo_pool
+from mojo_seq.cli.bench.scale import Scale
 from mojo_seq.process import give, shared_array
 
 MEBIBYTE = 1024 * 1024
 SIZES = {"1 MiB": MEBIBYTE, "8 MiB": 8 * MEBIBYTE, "64 MiB": 64 * MEBIBYTE}
-WARM_UP = 5
 
 Array = np.ndarray[Any, np.dtype[Any]]
 made: dict[int, Array] = {}  # in the worker
-
-
-def ends(array: Array) -> tuple[float, float]:
-    return float(array[0]), float(array[-1])
 
 
 def result_of(count: int) -> Array:
@@ -57,61 +50,33 @@ def give_back(array: Array) -> Array:
     return give(array)
 
 
-def write(array: Array) -> None:
-    array[0], array[-1] = array[-1], array[0]
-
-
-@contextmanager
-def mojo() -> Iterator[Any]:
-    with ProcessPool(1) as pool:
-        yield pool
-
-
-@contextmanager
-def standard() -> Iterator[Any]:
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield pool
-
-
-Pool = Callable[[], Any]
-
-
-def median_seconds(once: Callable[[], object], n: int) -> float:
-    times = []
-    for _ in range(n + WARM_UP):
-        start = time.perf_counter()
-        once()
-        times.append(time.perf_counter() - start)
-    return median(times[WARM_UP:])
-
-
-def by_value(make: Pool, task: Callable[..., Any], takes: bool, scale: Scale) -> float:
+def by_value(open_pool: OpenExecutor, task: Callable[..., Any], takes: bool, scale: Scale) -> float:
     """Milliseconds."""
     count = SIZES["64 MiB"] // 8
     array = np.arange(float(count))
     argument = array if takes else count
-    with make() as pool:
-        return median_seconds(lambda: pool.submit(task, argument).result(), scale.n(100)) * 1e3
+    with open_pool(1) as pool:
+        return scale.per_turn(lambda: pool.submit(task, argument).result(), scale.n(100)) * 1e3
 
 
 def given(nbytes: int, scale: Scale) -> float:
     """Microseconds. To the worker, which writes to it, and back."""
     array = shared_array(nbytes // 8)
     array[-1] = 1
-    with mojo() as pool:
+    with mojo_pool(1) as pool:
 
         def once() -> None:
             nonlocal array
             array = pool.submit(give_back, give(array)).result()
 
-        return median_seconds(once, scale.n(500)) * 1e6
+        return scale.per_turn(once, scale.n(500)) * 1e6
 
 
 def shared(nbytes: int, scale: Scale) -> float:
     """Microseconds. The worker writes to it in place."""
     array = shared_array(nbytes // 8)
-    with mojo() as pool:
-        return median_seconds(lambda: pool.submit(write, array).result(), scale.n(500)) * 1e6
+    with mojo_pool(1) as pool:
+        return scale.per_turn(lambda: pool.submit(write, array).result(), scale.n(500)) * 1e6
 
 
 def memory_of(pid: int) -> int:
@@ -122,10 +87,10 @@ def memory_of(pid: int) -> int:
     )
 
 
-def growth(make: Pool, scale: Scale) -> float:
+def growth(open_pool: OpenExecutor, scale: Scale) -> float:
     """Mebibytes more after all calls than after the first hundred."""
     array = np.ones(SIZES["8 MiB"] // 8)
-    with make() as pool:
+    with open_pool(1) as pool:
 
         def call(n: int) -> int:
             for _ in range(n):
@@ -141,8 +106,8 @@ def measure(what: str, task: Callable[..., Any], takes: bool) -> Measure:
         f"numpy array of 64 MiB as {what} of a task in another process, by value",
         "ms",
         (
-            Contender("ProcessPool", partial(by_value, mojo, task, takes)),
-            Contender("ProcessPoolExecutor", partial(by_value, standard, task, takes)),
+            Contender("ProcessPool", partial(by_value, mojo_pool, task, takes)),
+            Contender("ProcessPoolExecutor", partial(by_value, executor_pool, task, takes)),
         ),
         (Target.better("ProcessPool", "ProcessPoolExecutor", 10),),
     )
@@ -167,7 +132,7 @@ MEASURES = (
     Measure(
         "growth of both processes in 10,000 calls with arguments and results of 8 MiB",
         "MiB",
-        (Contender("ProcessPool", partial(growth, mojo)),),
+        (Contender("ProcessPool", partial(growth, mojo_pool)),),
         (Target.at_most("ProcessPool", 16, "MiB"),),
     ),
 )

@@ -1,10 +1,6 @@
-"""What the workers of the measured pools run."""
+"""What workers need to import."""
 
 from __future__ import annotations
-
-
-def nothing() -> None:
-    return
 
 
 def same(item: object) -> object:

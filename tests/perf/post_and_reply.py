@@ -9,58 +9,26 @@ from __future__ import annotations
 
 import queue
 import sys
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import repeat
 
-from harness import Contender, Measure, Scale, main, one_core, pin, two_cores
+from harness import Measure, main
 from verdict import Target
 
 from mojo_seq import RunLoop, ThreadPool
-
-Cores = Callable[[], tuple[int, int]]
-
-
-def nothing() -> None:
-    pass
-
-
-def microseconds(scale: Scale, run: Callable[[int], object]) -> float:
-    return scale.per_operation(run, 1.0) * 1e6
-
-
-def post_task_and_reply(cores: Cores, scale: Scale) -> float:
-    """The sequence of this thread asks a sequence of a pool, again and again."""
-    here, there = cores()
-    pin(here)
-    with ThreadPool(1) as pool:
-        runner = pool.create_sequenced_task_runner()
-        runner.submit(pin, there).result()
-
-        def run(n: int) -> None:
-            loop = RunLoop()
-            left = n
-
-            def ask() -> None:
-                runner.post_task_and_reply(nothing, reply)
-
-            def reply(_result: object) -> None:
-                nonlocal left
-                left -= 1
-                if left:
-                    runner.post_task_and_reply(nothing, reply)
-                else:
-                    loop.quit()
-
-            loop.task_runner.post_task(ask)
-            loop.run()
-
-        return microseconds(scale, run)
+from mojo_seq.cli.bench.cases.post import (
+    executor,
+    microseconds,
+    post_task_and_reply,
+    simple_queue,
+    submit_and_result,
+)
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.placing import TwoCores, one_core, pin, two_cores
+from mojo_seq.cli.bench.scale import Scale
 
 
-def post_task_both_ways(cores: Cores, scale: Scale) -> float:
+def post_task_both_ways(cores: TwoCores, scale: Scale) -> float:
     """Two sequences that post to each other."""
     here, there = cores()
     pin(here)
@@ -90,7 +58,7 @@ def post_task_both_ways(cores: Cores, scale: Scale) -> float:
         return microseconds(scale, run)
 
 
-def post_task_and_queue(cores: Cores, scale: Scale) -> float:
+def post_task_and_queue(cores: TwoCores, scale: Scale) -> float:
     """A thread that is no sequence posts, and blocks on a queue for the answer."""
     here, there = cores()
     pin(here)
@@ -108,63 +76,7 @@ def post_task_and_queue(cores: Cores, scale: Scale) -> float:
         return microseconds(scale, run)
 
 
-def submit_and_result(cores: Cores, scale: Scale) -> float:
-    here, there = cores()
-    pin(here)
-    with ThreadPool(1) as pool:
-        runner = pool.create_sequenced_task_runner()
-        runner.submit(pin, there).result()
-
-        def run(n: int) -> None:
-            submit = runner.submit
-            for _ in repeat(None, n):
-                submit(nothing).result()
-
-        return microseconds(scale, run)
-
-
-def executor(cores: Cores, scale: Scale) -> float:
-    here, there = cores()
-    pin(here)
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(pin, there).result()
-
-        def run(n: int) -> None:
-            submit = pool.submit
-            for _ in repeat(None, n):
-                submit(nothing).result()
-
-        return microseconds(scale, run)
-
-
-def simple_queue(cores: Cores, scale: Scale) -> float:
-    """A task there, its result back, over two queues."""
-    here, there = cores()
-    pin(here)
-    tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-    results: queue.SimpleQueue[None] = queue.SimpleQueue()
-
-    def serve() -> None:
-        pin(there)
-        while (task := tasks.get()) is not None:
-            results.put(task())
-
-    def run(n: int) -> None:
-        put, get = tasks.put, results.get
-        for _ in repeat(None, n):
-            put(nothing)
-            get()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        return microseconds(scale, run)
-    finally:
-        tasks.put(None)
-        thread.join()
-
-
-def measure(where: str, cores: Cores) -> Measure:
+def measure(where: str, cores: TwoCores) -> Measure:
     return Measure(
         f"post, run, reply between two threads, {where}",
         "us a round trip",

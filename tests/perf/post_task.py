@@ -14,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from statistics import median
 
-from harness import BLOCKS, Contender, Measure, Scale, main, timed
+from harness import Measure, main
 from verdict import Target
 
 from mojo_seq import ThreadPool
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.scale import BLOCKS, Scale, timed
 
 Post = Callable[[Callable[[], object]], object]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import repeat
 from typing import Any
 
 import pykka
-from harness import pin, rested
+
+from mojo_seq.cli.bench.placing import pin
+from mojo_seq.cli.bench.scale import rested
 
 
 class Echo(pykka.ThreadingActor):
@@ -74,13 +75,3 @@ class Member(pykka.ThreadingActor):
     def __init__(self, step: Callable[[], object]) -> None:
         super().__init__()
         step()
-
-
-@contextmanager
-def started(actor_class: Any, *args: Any) -> Iterator[Any]:
-    """A ref of a new actor, which is stopped at the end."""
-    ref = actor_class.start(*args)
-    try:
-        yield ref
-    finally:
-        ref.stop()

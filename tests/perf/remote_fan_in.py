@@ -22,9 +22,9 @@ from itertools import repeat
 from multiprocessing.connection import wait as wait_for_any
 from statistics import median
 
-from harness import Contender, Measure, Scale, main, one_core, two_cores
+from bare_sockets import receive_exactly
+from harness import Measure, main
 from many_links import mojo_ends, socket_ends, take_mojo_ends, take_socket_ends
-from two_processes import READABLE, Cores, mojo_child, peer_child, place, receive, receive_exactly
 from verdict import Target
 
 from mojo_seq import (
@@ -34,6 +34,10 @@ from mojo_seq import (
     WaitSet,
     Watcher,
 )
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.other_process import READABLE, mojo_child, peer_child, receive
+from mojo_seq.cli.bench.placing import Cores, one_core, place, two_cores
+from mojo_seq.cli.bench.scale import Scale
 
 COUNTS = (1, 100, 1_000, 10_000)
 PAUSE = 0.0003  # seconds in which both sides fall asleep

@@ -17,12 +17,15 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from harness import Contender, Measure, Scale, main
+from bare_sockets import receive_exactly
+from harness import Measure, main
 from many_links import mojo_ends, socket_ends, take_mojo_ends, take_socket_ends
-from two_processes import READABLE, mojo_child, peer_child, receive, receive_exactly
 from verdict import Target
 
 from mojo_seq import MessagePipeHandle, RunLoop, SimpleWatcher
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.other_process import READABLE, mojo_child, peer_child, receive
+from mojo_seq.cli.bench.scale import Scale
 
 COUNT = 10_000
 PAYLOAD = b"x" * 64

@@ -8,74 +8,32 @@ saved. Wherever the scheduler puts them, it may be any of these.
 
 from __future__ import annotations
 
-import multiprocessing
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from itertools import repeat
-from multiprocessing.connection import Connection
-from statistics import median
 
-from harness import Contender, Measure, Scale, main, one_core, two_cores
-from two_processes import READABLE, Cores, anywhere, mojo_child, peer_child, place
+from harness import Measure, main
+from iceoryx2_link import iceoryx2_busy
 from verdict import Target
 
-from mojo_seq import MessagePipeHandle, wait
+from mojo_seq.cli.bench.cases.round_trip import (
+    PAYLOAD,
+    Link,
+    RoundTrips,
+    after_a_pause,
+    mojo,
+    multiprocessing_pipe,
+    steady,
+)
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.other_process import peer_child
+from mojo_seq.cli.bench.placing import Cores, anywhere, one_core, place, two_cores
+from mojo_seq.cli.bench.scale import Scale
 
-PAYLOAD = b"x" * 64
-PAUSE = 0.002  # seconds; any spin has given up by then
-
-RoundTrips = Callable[[int], None]  # makes so many
-Link = Callable[[int | None, int | None], AbstractContextManager[RoundTrips]]
-
-
-def mojo_echo(pipe: MessagePipeHandle, core: int | None) -> None:
-    place(core)
-    read, write = pipe.read, pipe.write
-    while True:
-        wait(pipe, READABLE)
-        write(read().payload)
-
-
-@contextmanager
-def mojo(here: int | None, there: int | None) -> Iterator[RoundTrips]:
-    with mojo_child(mojo_echo, there) as pipe:
-        place(here)
-        read, write = pipe.read, pipe.write
-
-        def run(n: int) -> None:
-            for _ in repeat(None, n):
-                write(PAYLOAD)
-                wait(pipe, READABLE)
-                read()
-
-        yield run
-
-
-def connection_echo(connection: Connection, core: int | None) -> None:
-    place(core)
-    send, receive = connection.send_bytes, connection.recv_bytes
-    while True:
-        send(receive())
-
-
-@contextmanager
-def multiprocessing_pipe(here: int | None, there: int | None) -> Iterator[RoundTrips]:
-    near, far = multiprocessing.Pipe()
-    with peer_child(connection_echo, far, there), near:
-        far.close()
-        place(here)
-        send, receive = near.send_bytes, near.recv_bytes
-
-        def run(n: int) -> None:
-            for _ in repeat(None, n):
-                send(PAYLOAD)
-                receive()
-
-        yield run
+BUSY = "iceoryx2, busy polling"
 
 
 def socket_echo(connection: socket.socket, core: int | None) -> None:
@@ -102,27 +60,13 @@ def bare_socket(here: int | None, there: int | None) -> Iterator[RoundTrips]:
         yield run
 
 
-def steady(link: Link, cores: Cores, scale: Scale) -> float:
-    """Microseconds of a round trip, one right after the other."""
-    with link(*cores()) as run:
-        return scale.per_operation(run, 1.0) * 1e6
-
-
-def after_a_pause(link: Link, cores: Cores, scale: Scale) -> float:
-    """Microseconds of a round trip that begins when both sides sleep."""
-    times: list[float] = []
-    with link(*cores()) as run:
-        run(scale.n(1000))
-        for _ in range(scale.n(500)):
-            time.sleep(PAUSE)
-            start = time.perf_counter()
-            run(1)
-            times.append(time.perf_counter() - start)
-    return median(times) * 1e6
-
-
 def measure(
-    where: str, how: Callable[[Link, Cores, Scale], float], cores: Cores, factor: float
+    where: str,
+    how: Callable[[Link, Cores, Scale], float],
+    cores: Cores,
+    factor: float,
+    *targets: Target,
+    more: tuple[Contender, ...] = (),
 ) -> Measure:
     return Measure(
         f"round trip of 64 B between two processes, {where}",
@@ -131,14 +75,23 @@ def measure(
             Contender("mojo_seq", partial(how, mojo, cores)),
             Contender("multiprocessing.Pipe", partial(how, multiprocessing_pipe, cores)),
             Contender("bare Unix socket", partial(how, bare_socket, cores)),
+            *more,
         ),
-        (Target.within("mojo_seq", "multiprocessing.Pipe", factor),),
+        (Target.within("mojo_seq", "multiprocessing.Pipe", factor), *targets),
     )
 
 
 MEASURES = (
     measure("one processor", steady, one_core, 1.0),
-    measure("two processors", steady, two_cores, 0.5),
+    measure(
+        "two processors",
+        steady,
+        two_cores,
+        0.05,
+        Target.at_most("mojo_seq", 2, "us"),
+        Target.within("mojo_seq", BUSY, 1.0),
+        more=(Contender(BUSY, partial(steady, iceoryx2_busy, two_cores), "iceoryx2"),),
+    ),
     measure("two processors, both asleep", after_a_pause, two_cores, 1.0),
     measure("wherever they run", steady, anywhere, 1.0),
 )

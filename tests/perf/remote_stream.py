@@ -16,8 +16,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from harness import Contender, Measure, Scale, UnavailableError, main, two_cores
-from two_processes import READABLE, mojo_child, peer_child, place, receive, receive_exactly
+from bare_sockets import receive_exactly
+from harness import Measure, main
 from verdict import Target
 
 from mojo_seq import (
@@ -29,6 +29,10 @@ from mojo_seq import (
     create_data_pipe,
     wait,
 )
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.other_process import READABLE, mojo_child, peer_child, receive
+from mojo_seq.cli.bench.placing import place, two_cores
+from mojo_seq.cli.bench.scale import Scale, UnavailableError
 
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE

@@ -19,11 +19,14 @@ from itertools import repeat
 from multiprocessing.connection import Connection
 from statistics import median
 
-from harness import Contender, Measure, Scale, main, one_core, two_cores
-from two_processes import Cores, mojo_child, peer_child, place, receive
+from harness import Measure, main
 from verdict import Target
 
 from mojo_seq import MessagePipeHandle, create_message_pipe
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.other_process import mojo_child, peer_child, receive
+from mojo_seq.cli.bench.placing import Cores, one_core, place, two_cores
+from mojo_seq.cli.bench.scale import Scale
 
 PAYLOAD = b"x" * 64
 ON_THE_WAY = 50

@@ -20,6 +20,8 @@ SCRIPTS = (
     "post_and_reply",
     "watcher",
     "memory",
+    "scale",
+    "scale_ends",
     "remote_round_trip",
     "remote_one_way",
     "remote_array",
@@ -27,6 +29,7 @@ SCRIPTS = (
     "remote_transfer",
     "remote_fan_in",
     "remote_memory",
+    "ring_threshold",
     "actor_ask",
     "actor_tell",
     "actor_spawn",
@@ -36,6 +39,7 @@ SCRIPTS = (
     "pool_calls",
     "pool_cold",
     "import_time",
+    "cpu_cost",
 )
 
 

@@ -12,16 +12,16 @@ import pytest
 
 FOLDER = Path(__file__).parent
 SHARED = {
+    "bare_sockets",
     "harness",
+    "iceoryx2_link",
     "many_links",
     "pool_tasks",
     "process_actors",
     "pykka_actors",
     "run_all",
     "test_scripts",
-    "two_processes",
     "verdict",
-    "xoscar_actors",
 }
 PATIENCE = 170.0  # seconds; of many samples, each a process or two, on a machine that may be busy
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)
@@ -76,7 +76,8 @@ def test_a_failing_sample_is_reported_and_fails_the_run(tmp_path: Path) -> None:
 import sys
 
 sys.path.insert(0, {str(FOLDER)!r})
-from harness import Contender, Measure, main
+from harness import Measure, main
+from mojo_seq.cli.bench.contender import Contender
 from verdict import Target
 
 

@@ -1,17 +1,18 @@
 """What the figures amount to: comparisons, verdicts on the targets, and the table.
 
-Figures are medians. Two contenders are compared by the median of the quotients within each round,
-not by the quotient of two medians taken minutes apart. A missed target is printed, never asserted:
-a time says as much about the machine as about the code.
+Figures are medians. A missed target is printed, never asserted: a time says as much about the
+machine as about the code.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
+
+from mojo_seq.cli.bench.figures import Figures, number
 
 
 @dataclass(frozen=True)
@@ -47,23 +48,10 @@ class Target:
 
 
 @dataclass
-class Results:
-    """The figures of one measure, by contender and in the order of the rounds."""
+class Results(Figures):
+    """The figures of one measure, and what they were to reach."""
 
-    title: str
-    unit: str
-    targets: tuple[Target, ...]
-    higher_is_better: bool
-    contenders: tuple[str, ...]
-    figures: dict[str, list[float]] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)  # why a contender has no figures
-
-    def quotient(self, name: str, other: str) -> float | None:
-        """How many times the figure of `other` that of `name` is; None: one was not measured."""
-        if name in self.problems or other in self.problems:
-            return None
-        pairs = zip(self.figures[name], self.figures[other], strict=True)
-        return median(mine / theirs if theirs else float("inf") for mine, theirs in pairs)
+    targets: tuple[Target, ...] = ()
 
     def judge(self, target: Target) -> tuple[float | None, bool | None]:
         """The value that a target speaks of, and whether it is met; None: not measured."""
@@ -97,13 +85,6 @@ class Results:
 
 
 ROW = "{:<46}{:>11}  {:<24}{:>9}"
-
-
-def number(value: float) -> str:
-    """Three significant digits, without exponents."""
-    if value == 0 or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def print_measure(result: Results) -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from harness import BLOCKS, Contender, Measure, Scale, main
+from harness import Measure, main
 from verdict import Target
 
 from mojo_seq import (
@@ -26,6 +26,8 @@ from mojo_seq import (
     SimpleWatcher,
     create_message_pipe,
 )
+from mojo_seq.cli.bench.contender import Contender
+from mojo_seq.cli.bench.scale import BLOCKS, Scale
 
 PAYLOAD = b"x" * 64
 

@@ -55,6 +55,24 @@ def test_a_place_is_used_again(sides: tuple[Board, Board]) -> None:
         assert worker.begin(number)
 
 
+@pytest.mark.parametrize("first", [0, 5, PLACES - 3, PLACES - 1, 7 * PLACES - 2])
+def test_many_are_put_at_once_also_over_the_end(sides: tuple[Board, Board], first: int) -> None:
+    pool, worker = sides
+    for number in range(first - 1, first + 6):
+        pool.put(number)
+        assert worker.begin(number)
+    pool.put_many(first, 5)
+    assert [pool.has_begun(each) for each in range(first - 1, first + 6)] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
 def test_it_tells_how_long_a_task_has_run_for(
     sides: tuple[Board, Board], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,10 +7,11 @@ import random
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from executor_tasks import append_line
+from executor_tasks import append_line, note
 
 from mojo_seq import ProcessPool, WorkerDiedError
 from mojo_seq.pool.pool_future import PoolFuture
@@ -22,15 +23,18 @@ TASKS = 3000
 class Run:
     """Many tasks, each of which notes that it runs; and how often each future was resolved."""
 
-    def __init__(self, pool: ProcessPool, path: Path) -> None:
+    def __init__(
+        self, pool: ProcessPool, path: Path, task: Callable[[str, str], None] = append_line
+    ) -> None:
         self._path = path
+        self._task = task
         path.touch()
         self.resolved = Counter[int]()
         self.futures: list[PoolFuture[None]] = []
         self._pool = pool
 
     def submit(self, number: int) -> None:
-        future = self._pool.submit(append_line, str(self._path), str(number))
+        future = self._pool.submit(self._task, str(self._path), str(number))
         future.add_done_callback(lambda _: self.resolved.update([number]))
         self.futures.append(future)
 
@@ -101,6 +105,34 @@ def test_workers_that_are_killed(run: Run, pool: ProcessPool) -> None:
     run.check()
     died = sum(isinstance(each.exception(), WorkerDiedError) for each in run.futures)
     assert died <= 16  # of each worker one
+
+
+def test_batches_of_which_some_are_cancelled_and_workers_killed(
+    pool: ProcessPool, tmp_path: Path
+) -> None:
+    """Both at any time, while hundreds of tasks are in each pipe and more in the queue."""
+    rng = random.Random(3)
+    run = Run(pool, tmp_path / "runs", note)
+    deaths = 0
+    for _ in range(4):
+        since = len(run.futures)
+        for number in range(since, since + TASKS):
+            run.submit(number)
+        for _ in range(TASKS // 10):
+            run.futures[rng.randrange(since, len(run.futures))].cancel()
+        for worker in pool.__actor_workers__():
+            if worker.pid is not None and worker.is_alive:
+                assert worker.process is not None
+                worker.process.kill()
+                deaths += 1
+        run.futures[-1].cancel()
+        run.wait()
+    run.check()
+    died = sum(
+        not each.cancelled() and isinstance(each.exception(), WorkerDiedError)
+        for each in run.futures
+    )
+    assert died <= deaths  # of each worker one
 
 
 def test_stopping_a_worker_and_killing_it(run: Run, pool: ProcessPool) -> None:

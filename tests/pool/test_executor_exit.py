@@ -106,8 +106,8 @@ def test_ctrl_c_while_waiting(run_python: RunPython, waiting: str) -> None:
     """The whole foreground group has the signal, and only the program takes it."""
     code = f"""
 timer = threading.Timer(0.1, os.killpg, [0, signal.SIGINT])
-timer.start()
 try:
+    timer.start()
     {waiting}
 except KeyboardInterrupt:
     print("interrupted", flush=True)

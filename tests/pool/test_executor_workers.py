@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,21 @@ def test_who_was_replaced_is_gone() -> None:
     with ProcessPool(1, max_tasks_per_child=1) as pool:
         found = [pool.submit(os.getpid).result(TIMEOUT) for _ in range(3)]
         eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in found))
+
+
+@pytest.mark.parametrize("task", [tasks.multiply, tasks.die_by_exit])
+def test_nothing_is_left_here_of_who_was_replaced(task: Callable[..., Any]) -> None:
+    args = (6, 7) if task is tasks.multiply else ()
+    with ProcessPool(1, max_tasks_per_child=1) as pool:
+        for _ in range(5):
+            pool.submit(task, *args).exception(TIMEOUT)
+        eventually(lambda: alive("TaskLink") <= 2 and alive("WorkerProcess") <= 2)
+
+
+def alive(name: str) -> int:
+    """How many objects of that class there are."""
+    gc.collect()
+    return sum(type(each).__name__ == name for each in gc.get_objects())
 
 
 def test_the_shutdown_does_not_lose_what_needs_new_workers() -> None:

@@ -20,7 +20,7 @@ WaitClosed = Callable[[MessagePipeHandle], None]
 RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
 PROLOGUE = """
-import os, signal, sys, threading
+import os, signal, sys, threading, warnings
 from mojo_seq import Signals, wait
 from mojo_seq.pool import ProcessPool
 from pool_services import *
@@ -132,10 +132,9 @@ worker = pool.choose_worker()
 with worker.open_service(stay_at_exit) as pipe:
     next_message(pipe)
 timer = threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT])
-timer.start()
 try:
     with pool:
-        pass
+        timer.start()
 except KeyboardInterrupt:
     print(worker.exitcode, os.path.exists(f"/proc/{worker.pid}"))
 timer.join()
@@ -248,6 +247,7 @@ def test_a_forked_child_that_exits_leaves_the_workers_alone(run_python: RunPytho
     code = """
 with ProcessPool(1) as pool:
     [(pipe, pid)] = start_workers(pool, 1)
+    warnings.simplefilter("ignore", DeprecationWarning)  # of forking, new in Python 3.12
     child = os.fork()
     if child == 0:
         del pool

@@ -158,6 +158,7 @@ def test_what_a_worker_logs_arrives_here(
         (pool_services.exit_code, (7,), 7, "ended with exit code 7"),
     ],
 )
+@pytest.mark.usefixtures("reason_is_awaited")
 def test_why_it_has_ended_is_known_as_soon_as_that_is_seen(
     worker: PoolWorker,
     wait_closed: WaitClosed,
@@ -182,6 +183,7 @@ def test_all_its_services_end_with_it(pool: ProcessPool, wait_closed: WaitClosed
         pipe.close()
 
 
+@pytest.mark.usefixtures("reason_is_awaited")
 def test_a_service_of_one_that_has_ended(worker: PoolWorker, wait_closed: WaitClosed) -> None:
     """Its pipe is closed at the other end, and so is what was sent with it."""
     with worker.open_service(pool_services.kill_self) as pipe:

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from mojo_seq.pool import stderr_tee
 from mojo_seq.pool.stderr_tee import StderrTee
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for its thread for as long as that takes, not for a moment."""
+    for name in ("_MOMENT", "_LAST_MOMENTS"):
+        monkeypatch.setattr(stderr_tee, name, 30.0)
 
 
 @pytest.fixture

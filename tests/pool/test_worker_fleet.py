@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pool_services
 import pytest
+from polling import eventually
 from pool_services import answer_pid, ask, next_message, start_workers
 
 from mojo_seq import MessagePipeHandle
@@ -46,9 +47,12 @@ def test_one_that_has_lived_is_replaced_at_once(
     other_pipe.close()
 
 
+@pytest.mark.usefixtures("reason_is_awaited")
 def test_one_that_has_died_early_is_replaced_when_it_is_needed(
-    pool: ProcessPool, wait_closed: WaitClosed
+    pool: ProcessPool, wait_closed: WaitClosed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("_EARLY", "_FIRST", "_LONGEST"):
+        monkeypatch.setattr(restart_backoff, name, 3600.0)
     worker = pool.choose_worker()
     with worker.open_service(pool_services.kill_self) as pipe:
         wait_closed(pipe)
@@ -58,10 +62,12 @@ def test_one_that_has_died_early_is_replaced_when_it_is_needed(
     assert (first.pid, second.pid) == (None, None)
     assert pool.choose_worker() is second  # which does not have to wait
     assert first.is_alive
+    first.not_before = 0.0  # an hour later
     with first.open_service(answer_pid) as pipe:
         assert int(next_message(pipe)) == first.pid
 
 
+@pytest.mark.usefixtures("reason_is_awaited")
 def test_a_dead_one_is_not_chosen_again(pool: ProcessPool, wait_closed: WaitClosed) -> None:
     """Not even when nothing but the end of a service was seen of that."""
     for _ in range(3):
@@ -74,6 +80,7 @@ def test_a_dead_one_is_not_chosen_again(pool: ProcessPool, wait_closed: WaitClos
         assert pool.choose_worker() is not worker
 
 
+@pytest.mark.usefixtures("reason_is_awaited")
 def test_replacements_are_replaced(wait_closed: WaitClosed) -> None:
     with ProcessPool(1) as pool:
         pids = set()
@@ -86,6 +93,7 @@ def test_replacements_are_replaced(wait_closed: WaitClosed) -> None:
         assert len(pids) == 4
 
 
+@pytest.mark.usefixtures("reason_is_awaited")
 def test_they_are_replaced_while_many_use_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever sees the end of a service opens another one, and gets an answer in the end."""
     monkeypatch.setattr(restart_backoff, "_LONGEST", 0.1)
@@ -147,13 +155,14 @@ def test_an_initializer_that_fails(
             pipe.write(b"in vain")
             wait_closed(pipe)
             reason = f"worker 1 (pid {worker.pid}) is gone: its initializer raised {what}"
-            assert worker.exit_reason() == reason
+            eventually(lambda: worker.exit_reason() == reason)  # it takes a moment to end
         assert not worker.is_alive
         # It is tried again when somebody wants it, and not before.
         [successor] = pool.__actor_workers__()
         assert (successor.pid, successor.is_alive) == (None, True)
 
 
+@pytest.mark.usefixtures("reason_is_awaited")
 def test_an_initializer_that_does_not_fail_any_more(
     tmp_path: Path, wait_closed: WaitClosed
 ) -> None:
@@ -171,6 +180,7 @@ def test_an_initializer_that_does_not_fail_any_more(
         pipe.close()
 
 
+@pytest.mark.usefixtures("reason_is_awaited")
 def test_an_interpreter_that_cannot_be_started(
     pool: ProcessPool, wait_closed: WaitClosed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

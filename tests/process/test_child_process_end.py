@@ -108,8 +108,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 with spawn_process(spawn_targets.until_closed) as child:
     wait(child.pipe, Signals.READABLE)
     timer = threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT])
-    timer.start()
     try:
+        timer.start()
         child.wait()
     except KeyboardInterrupt:
         print("interrupted", child.exitcode)

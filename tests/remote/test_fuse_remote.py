@@ -55,6 +55,25 @@ def test_what_is_queued_goes_on(puppets: Puppets, message_pipes: MessagePipes) -
     assert second.call(receive_many, at_second, 1_000) == numbers(0, 1_000)
 
 
+def test_pipes_in_use_are_joined_half_read(puppets: Puppets, message_pipes: MessagePipes) -> None:
+    """System rules §4.4: whatever way the messages take, by then and from then on."""
+    first, second = puppets(), puppets()
+    (a, b), (c, d) = message_pipes(), message_pipes()
+    at_first, at_second = first.give(a), second.give(d)
+    for child, end, near in ((first, at_first, b), (second, at_second, c)):
+        for start in range(0, 400, 100):
+            child.call(send_numbers, end, start, start + 100)
+            if start < 300:
+                assert receive_many(near, 100) == numbers(start, start + 100)
+        assert receive_many(near, 50) == numbers(300, 350)
+    fuse_message_pipes(b, c)
+    first.begin(send_numbers, at_first, 400, 3_000)
+    second.call(send_numbers, at_second, 400, 3_000)
+    first.finish()
+    assert first.call(receive_many, at_first, 2_650) == numbers(350, 3_000)
+    assert second.call(receive_many, at_second, 2_650) == numbers(350, 3_000)
+
+
 def test_local_and_remote_are_joined(child: Puppet, message_pipes: MessagePipes) -> None:
     """System rules §4.4: A here, D there; messages in both queues."""
     (a, b), (c, d) = message_pipes(), message_pipes()

@@ -72,7 +72,7 @@ def test_two_thousand_pipes_at_a_limit_of_1024() -> None:
     ]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_ten_thousand_pipes(child: Puppet, message_pipes: MessagePipes) -> None:
     """All of them open at once, and in use."""
     assert limit()[1] >= 11_000, "needs a hard limit of descriptors of 11,000"
@@ -240,6 +240,8 @@ def test_a_sender_without_room_can_write_much(child: Puppet, pipe: MessagePipe) 
 def test_making_pipes_without_room(child: Puppet) -> None:
     """Public contract §1: those in one process need no descriptor; shared memory does."""
     child.call(itself, [make, receive])  # imported now, for that takes descriptors, too
+    with pytest.raises(ValueError):
+        child.call(make, "nothing")  # as is what an error takes
     filler = child.call(fill, 0)
     a, b = child.call(create_message_pipe)
     a.write(b"x")

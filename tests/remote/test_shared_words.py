@@ -37,6 +37,19 @@ def test_words_are_zero_stored_and_exchanged() -> None:
         assert words.load(14) == 0
 
 
+def test_several_words_are_changed_at_once() -> None:
+    with create_shared_buffer(32) as handle:
+        words = words_of(handle)
+        words.fill(2, 4, 9)
+        words.fill(7, 0, 5)
+        words.fill(8, 0, 5)
+        assert [words.load(each) for each in range(8)] == [0, 0, 9, 9, 9, 9, 0, 0]
+        for first, count in ((-1, 2), (7, 2), (8, 1)):
+            with pytest.raises(InvalidArgumentError):
+                words.fill(first, count, 1)
+        assert [words.load(each) for each in (0, 7)] == [0, 0]
+
+
 def test_indices_and_values_are_checked() -> None:
     with create_shared_buffer(64) as handle:
         words = words_of(handle)

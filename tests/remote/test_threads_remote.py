@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import defaultdict
@@ -149,9 +150,11 @@ def test_closing_an_end_that_others_use(child: Puppet, message_pipes: MessagePip
         there = child.give(b)
 
         def use(number: int, end: MessagePipeHandle = a) -> None:
+            large = bytes([number]) * 10_000
             try:
-                while True:
-                    end.write(bytes([number]) * 10_000)
+                # Where the thread that closes has to wait for long, empty ones do as well.
+                for count in itertools.count():
+                    end.write(large if count < 30 or count % 50 == 0 else b"")
             except (InvalidArgumentError, PeerClosedError):
                 return
 

@@ -114,7 +114,7 @@ def test_twenty_hops_round_a_ring(
     assert receive(a) == b"from afar"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_twenty_hops_through_twenty_processes(
     puppets: Puppets, message_pipes: MessagePipes
 ) -> None:

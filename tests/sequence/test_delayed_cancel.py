@@ -19,10 +19,12 @@ class Token:
 def test_a_cancelled_task_does_not_run(runner: SequencedTaskRunner) -> None:
     # Public contract §8: .cancel() -> True.
     ran: list[str] = []
-    done = threading.Event()
+    posted, done = threading.Event(), threading.Event()
+    runner.post_task(posted.wait, TIMEOUT)  # however long it takes to get to cancel()
     handle = runner.post_delayed_task(0.02, ran.append, "cancelled")
     runner.post_delayed_task(0.04, done.set)
     assert handle.cancel() is True
+    posted.set()
     assert done.wait(TIMEOUT)
     assert ran == []
 

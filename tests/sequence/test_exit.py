@@ -3,8 +3,11 @@
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
+
+from mojo_seq import ThreadPool
 
 TIMEOUT = 40.0
 
@@ -297,3 +300,26 @@ def test_the_exit_code_is_the_programs(ending: str, code: int) -> None:
     # Public contract §8: ending the pools changes nothing about how the program ended.
     child = run(CASES["ten thousand tasks are queued"][0] + "        " + ending + "\n")
     assert child.returncode == code
+
+
+def test_without_more_threads_those_that_there_are_do_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From Python 3.12 on no thread can be started once the interpreter has begun to end."""
+    refused: list[threading.Thread] = []
+    unraisable: list[object] = []
+
+    def refuse(thread: threading.Thread) -> None:
+        refused.append(thread)
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    second = threading.Event()
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    with ThreadPool(3) as pool:
+        pool.submit(int).result(TIMEOUT)  # it takes one thread, and another one is to spare
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        first = pool.submit(second.wait, TIMEOUT)
+        pool.submit(second.set).result(TIMEOUT)  # and now none is
+        assert first.result(TIMEOUT)
+        assert [pool.submit(abs, -n).result(TIMEOUT) for n in range(10)] == list(range(10))
+    assert refused and not unraisable

@@ -1,10 +1,11 @@
 """Single-thread task runners of a pool (public contract §8)."""
 
+import gc
 import threading
 
 import pytest
 
-from mojo_seq import SequencedTaskRunner, ShutdownError, ThreadPool
+from mojo_seq import SequencedTaskRunner, ShutdownError, ThreadPool, _core
 
 TIMEOUT = 30.0
 
@@ -62,6 +63,22 @@ def test_its_thread_ends_with_the_pool() -> None:
         runner = pool.create_single_thread_task_runner()
         thread = runner.submit(threading.current_thread).result(TIMEOUT)
     assert thread not in threading.enumerate()
+
+
+def test_one_without_a_thread_is_not_kept(
+    pool: ThreadPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    before = _core.live_objects()["sequence"]
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(3):
+            with pytest.raises(RuntimeError):
+                pool.create_single_thread_task_runner()
+    gc.collect()
+    assert _core.live_objects()["sequence"] == before
 
 
 def test_it_refuses_tasks_after_shutdown() -> None:

@@ -24,8 +24,15 @@ def cooperate() -> None:
 
 
 def test_it_cancels_the_tasks_and_is_raised_when_they_have_ended(pool: ThreadPool) -> None:
+    submitted = threading.Event()
+
+    def interrupt() -> None:
+        assert submitted.wait(TIMEOUT)
+        _thread.interrupt_main()
+
     with pytest.raises(KeyboardInterrupt), pool.task_group() as group:
-        futures = [group.submit(cooperate), group.submit(_thread.interrupt_main)]
+        futures = [group.submit(cooperate), group.submit(interrupt)]
+        submitted.set()
     assert futures[0].cancelled() and futures[1].done()
 
 

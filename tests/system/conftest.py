@@ -24,7 +24,7 @@ from mojo_seq import (
 )
 
 # Shorter than the global test timeout, so that a hang reports what the child had printed.
-CHILD_TIMEOUT = 50.0
+CHILD_TIMEOUT = 200.0
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ from mojo_seq import (
 )
 from mojo_seq.testing import DeadlockError, NestingError, TaskEnvironment
 
+pytestmark = pytest.mark.across_processes
+
 TIMEOUT = 30.0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from mojo_seq import _core
 from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.connection import dead_error
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
 
     from mojo_seq.actor.reasons import StopReason
     from mojo_seq.actor.remote.node import Node
-    from mojo_seq.system import Message, MessagePipeHandle
+    from mojo_seq.system import MessagePipeHandle
+
+_MOST_TOLD = 1024
 
 
-class Accepted(PipeReader):
+class Accepted(PipeReader, _core.AcceptedBase):
     """Takes what one client process says, and answers. Any thread.
 
     Args:
@@ -27,25 +31,23 @@ class Accepted(PipeReader):
     """
 
     def __init__(self, node: Node, pipe: MessagePipeHandle) -> None:
-        super().__init__(pipe)
+        super().__init__(pipe, node.system._cells, node.hosted, node.books)
         self.node = node
-        self.client = b""
         self.served = False  # the node's thread waits on the pipe; it says when
-        self._asks: dict[int, HostedReply] = {}
-        self._known: dict[int, _Watched] = {}  # actors whose end the client is told
+        # The last of those in _known that have ended: somebody who goes on writing to one is not
+        # told each time.
+        self._told = deque[int]()
 
     def needs_watch(self) -> bool:
         return not self.served
 
-    def on_message(self, message: Message) -> None:
-        parts = _core.take_plain(message) or wire.take_apart(message)
-        if parts is None:
-            return
-        kind, number, ask, payload, handles = parts
+    def on_parts(
+        self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
+    ) -> None:
         if kind == wire.ASK or kind == wire.TELL:
-            self._call(kind, number, ask, payload, handles)
+            self._call_slowly(kind, number, ask, payload, handles)
         elif kind == wire.STOP or kind == wire.KILL:
-            cell = self.node.find(number)
+            cell = self._find_here(number)
             if cell is not None:
                 cell.stop() if kind == wire.STOP else cell.kill()
                 self.node.release_senders(number)
@@ -67,16 +69,18 @@ class Accepted(PipeReader):
         elif kind == wire.LOCATE:
             self._locate(number, ask)
         elif kind == wire.WATCH:
+            if self.node.find(number) is None:
+                self._known.pop(number, None)  # it was told, and has been forgotten there
             self._watch_end(number)
         elif kind == wire.HELLO:
             self.client = decode_payload(payload, handles)
         else:
             self.on_other(kind, number, ask, payload, handles)
 
-    def _call(
+    def _call_slowly(
         self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
     ) -> None:
-        cell = self.node.find(number)
+        cell = self._find_here(number)
         reply: HostedReply | None = None
         if kind == wire.ASK:
             reply = self._asks[ask] = HostedReply(self, ask, cell)
@@ -93,8 +97,7 @@ class Accepted(PipeReader):
             return
         chain = None
         if reply is not None and path is not None:
-            reply.path = path
-            chain = frozenset(path)
+            reply.path, chain = self.read_path(path)
         book = self.node.credit_book(number, cell)
         if book is not None:
             book.note(self)
@@ -104,10 +107,14 @@ class Accepted(PipeReader):
         if book is not None and reply is not None and reply.done():
             book.on_taken()  # perhaps it was refused, and never was in the mailbox
 
-    def asks_to(self, cell: Any) -> list[HostedReply]:
-        """Those of the client's asks that have not been answered, or begun to be."""
-        asks = list(self._asks.values())
-        return [each for each in asks if each.target is cell and not each.running()]
+    def _find_here(self, number: int) -> Any:
+        """The cell of an actor, which may just have been put here: whoever says so says it by
+        another pipe."""
+        cell = self.node.find(number)
+        if cell is None and number < 0 and self.node.home is not None:
+            self.node.home.read()
+            cell = self.node.find(number)
+        return cell
 
     def give_credit(self, number: int, count: int) -> None:
         """So many messages have left a mailbox; on any thread."""
@@ -130,31 +137,49 @@ class Accepted(PipeReader):
         if cell is None:
             end = portable(self.node.reason_of(number))
             self.send_object((0, end), wire.LOCATED, number, ask)
+        elif number < 0:
+            self.send_object((wire.SPAWN, None), wire.LOCATED, number, ask)
         else:
-            cell.locate(lambda place: self.send_object(place, wire.LOCATED, number, ask))
+            cell.locate(lambda place: self._tell_place(place, number, ask))
+
+    def _tell_place(self, place: Any, number: int, ask: int) -> None:
+        """Whoever has asked waits for it: if the pipe in it cannot be sent, that is the answer."""
+        kind, what = place
+        try:
+            self.send_object(place, wire.LOCATED, number, ask)
+        except _core.MojoError as error:
+            if kind == wire.HELLO:
+                what[1].close()
+            self.send_object((wire.FAILURE, Failure(error)), wire.LOCATED, number, ask)
 
     # What the client is told.
 
-    def answer(self, reply: HostedReply, ask: int) -> None:
-        """An ask was answered; on any thread."""
-        if self._asks.pop(ask, None) is None or self.lost:
-            return  # it was cancelled
+    def answer_slowly(self, reply: HostedReply) -> None:
+        ask = reply.token[1]
+        cell: Any = reply.target
+        home = None if cell is None else cell.identity[0]  # who asks it has a way there
         error = reply.exception()
         if isinstance(error, _core.AskCycleError):
             error = reply.complete_cycle(error)
         elif error is None:
             try:
-                self.send_object(reply.result(), wire.ANSWER, 0, ask)
+                self.send_object(reply.result(), wire.ANSWER, 0, ask, home)
                 return
             except Exception as failure:
                 failure.add_note("This is about the result of the method.")
                 error = failure
-        self.send_object(Failure(error), wire.FAILURE, 0, ask)
+        self.send_object(Failure(error), wire.FAILURE, 0, ask, home)
 
-    def send_object(self, obj: object, kind: int, number: int, ask: int) -> None:
-        """Raises what its encoding does. Nothing happens if the client is gone."""
+    def send_object(
+        self, obj: object, kind: int, number: int, ask: int, home: bytes | None = None
+    ) -> None:
+        """Raises what its encoding does. Nothing happens if the client is gone.
+
+        Args:
+            home: the id of a node that the client has a way to.
+        """
         encoded = _core.encode_plain(obj, kind, number, ask) or encode(
-            obj, wire.pack_suffix(kind, number, ask)
+            obj, wire.pack_suffix(kind, number, ask), known=home
         )
         try:
             encoded.write_to(self.pipe)
@@ -173,6 +198,12 @@ class Accepted(PipeReader):
         else:
             cell.watch_end(observer)
 
+    def note_told(self, number: int) -> None:
+        """The client has been told of an actor's end; any thread."""
+        self._told.append(number)
+        if len(self._told) > _MOST_TOLD:
+            self._known.pop(self._told.popleft(), None)
+
     # The end.
 
     def on_lost(self) -> None:
@@ -185,6 +216,9 @@ class Accepted(PipeReader):
             cell = self.node.find(number)
             if cell is not None:
                 cell.unwatch_end(observer)
+            book = self.node.books.get(number)
+            if book is not None:
+                book.forget(self)
         self._known.clear()
         for reply in list(self._asks.values()):
             reply.cancel()  # whoever has asked is gone
@@ -204,6 +238,7 @@ class _Watched:
         """Any thread."""
         if not self._accepted.lost:
             self._accepted.send_object(portable(reason), wire.DOWN, self._number, 0)
+            self._accepted.note_told(self._number)
 
 
 def portable(reason: StopReason) -> tuple[str, Failure | None]:

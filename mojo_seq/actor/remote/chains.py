@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 
 from mojo_seq import _core
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     _Token = tuple[bytes, int]
@@ -22,26 +20,11 @@ class _Process:
     """Who asks."""
 
     id: bytes
-    numbers: Iterator[int]
-
-
-def _begin() -> None:
-    _Process.id = os.urandom(16)
-    _Process.numbers = itertools.count(1)
-
-
-_begin()
-os.register_at_fork(after_in_child=_begin)
 
 
 def client_id() -> bytes:
     """What this process is known by to the nodes that it talks to."""
     return _Process.id
-
-
-def next_ask() -> int:
-    """A number for an ask; with the client's id it is the ask's token."""
-    return next(_Process.numbers)
 
 
 def path_here() -> _Path | None:
@@ -59,7 +42,7 @@ def path_of(chain: Any) -> _Path | None:
     while type(chain) is tuple:
         reply, chain = chain
         if reply.token is None:
-            reply.token = (_Process.id, next(_Process.numbers))
+            reply.token = (_Process.id, _core.next_ask())
         found.append((reply.token, None if reply.target is None else who_is(reply.target)))
         outer = getattr(reply, "path", None)
         if outer is not None:  # it came from another process: so did the rest
@@ -80,3 +63,12 @@ def _class_of(target: Any) -> tuple[str, str]:
         return description.module, description.qualname
     actor_class = target.actor_class
     return actor_class.__module__, actor_class.__qualname__
+
+
+def _begin() -> None:
+    _Process.id = os.urandom(16)
+    _core.begin_asking(_Process.id, path_of)
+
+
+_begin()
+os.register_at_fork(after_in_child=_begin)

@@ -8,8 +8,9 @@ from weakref import WeakValueDictionary
 from mojo_seq import _core
 from mojo_seq.actor.reasons import StopReason
 from mojo_seq.actor.remote import wire
-from mojo_seq.actor.remote.chains import client_id, next_ask
+from mojo_seq.actor.remote.chains import client_id
 from mojo_seq.actor.remote.credits import Purse
+from mojo_seq.actor.remote.known_actors import KnownActors
 from mojo_seq.actor.remote.pipe_reader import PipeReader
 from mojo_seq.process.object_codec import decode_payload, encode
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from mojo_seq.actor.remote.route import Route
     from mojo_seq.actor.remote.wire import _Sendable
     from mojo_seq.actor.reply import Reply
-    from mojo_seq.system import Message, MessagePipeHandle
+    from mojo_seq.system import MessagePipeHandle
 
 
 _LONGEST_SLEEP = 0.05  # the leader may stop to lead without news
 
 
-class Connection(PipeReader):
+class Connection(PipeReader, _core.ConnectionBase):
     """A client's end of the pipe to a node. Any thread.
 
     Lives as long as refs, or replies that are still to come, hold it.
@@ -42,26 +43,38 @@ class Connection(PipeReader):
         super().__init__(pipe)
         self.node_id = node_id
         self.reason: StopReason | None = None  # why nothing will come any more
-        self.ends: dict[int, StopReason] = {}  # of actors
         self.places: dict[int, bytes] = {}  # at which nodes actors of this one were, last time
-        self._pending: dict[int, Reply[Any]] = {}
         self._located: dict[int, Callable[[Any], None]] = {}
-        self._observers: dict[int, list[Callable[[StopReason], object]]] = {}
-        self._cared_for = set[int]()  # actors whose end the node tells
+        self._observers: dict[int, dict[Callable[[StopReason], object], None]] = {}  # in order
         self._news = threading.Condition()
-        self._purses: dict[int, Purse] = {}
-        # One for all refs here to the same actor: they share what waits for the way to be known.
+        self.shortage = threading.RLock()
+        self.short = set[Purse]()  # shortage: all that hold something back, and some that did
+        # One for all refs here to the same actor of the node, wherever it is: they share what waits
+        # for the way to be known, and cost less.
         self.found: WeakValueDictionary[int, Route] = WeakValueDictionary()
         # Of actors that are where this leads, by id(). Not in a WeakSet: looking through that fails
         # when another thread adds to it.
         self._routes: WeakValueDictionary[int, Route] = WeakValueDictionary()
+        self._actors = KnownActors(self.ends, (self._purses, self.places))
         self.write(encode(client_id(), wire.pack_suffix(wire.HELLO, 0, 0)))
 
     def needs_watch(self) -> bool:
-        return bool(self._pending or self._observers or self._located or self._has_held_back())
+        return (
+            bool(self._pending or self._observers or self._located)
+            or self._actors.may_have_ended()
+            or self._has_held_back()
+        )
 
     def _has_held_back(self) -> bool:
-        return any(purse.has_held_back() for purse in self._purses.values())
+        if not self.short:
+            return False
+        with self.shortage:
+            while self.short:
+                purse = self.short.pop()
+                if purse.has_held_back():
+                    self.short.add(purse)
+                    return True
+        return False
 
     def must_watch(self) -> bool:
         return bool(self._pending or self._located or self._has_held_back())
@@ -96,13 +109,6 @@ class Connection(PipeReader):
                 return False
             encoded.discard()  # another thread noticed the end, and has failed this one, too
         return True
-
-    def go_on(self) -> None:
-        """Answers are expected, unless another thread has noticed the end meanwhile."""
-        if self.lost:
-            self._fail_pending()
-        else:
-            self.watch_soon()
 
     def notice_end(self) -> None:
         """A write has found nobody there. If another thread is just reading, it sees that itself:
@@ -146,30 +152,50 @@ class Connection(PipeReader):
         return True
 
     def introduce(self) -> MessagePipeHandle:
-        """A pipe to the node, for another process."""
+        """A pipe to the node, for another process.
+
+        Raises:
+            ResourceExhaustedError: no descriptors for it.
+        """
         near, far = _core.create_message_pipe()
         try:
             sent = self.write(encode(far, wire.pack_suffix(wire.INTRODUCE, 0, 0)))
         except _core.InvalidArgumentError:
             sent = False  # another thread noticed the end of the node, and is just closing ours
+        except BaseException:
+            near.close()
+            far.close()
+            raise
         if not sent:
             far.close()
         return near
 
     def purse(self, number: int, box: tuple[int, str]) -> Purse:
         """The credits for an actor with such a mailbox."""
-        purse = self._purses.get(number)
-        return purse or self._purses.setdefault(number, Purse(number, box))
+        purse: Purse | None = self._purses.get(number)
+        if purse is None:
+            purse = self._purses.setdefault(number, Purse(number, box))
+        return purse
 
     def add_route(self, route: Route) -> None:
         """Its actor is there: it is told when nothing will come any more, unless that is so
         already."""
         self._routes[id(route)] = route
+        if route._there < 0:  # the node tells of its end when it hears from here
+            self._actors.expect_end()
+            self._hear_soon()
+
+    def _led_to(self) -> set[int]:
+        """The numbers of actors to which refs lead by this."""
+        routes = [each() for each in self._routes.valuerefs()]
+        found = [each() for each in self.found.valuerefs()]  # some are elsewhere now
+        led_to = {each._there for each in routes if each is not None}
+        return led_to | {abs(each._there) for each in found if each is not None}
 
     def locate(self, number: int, tell: Callable[[Any], None]) -> None:
         """Asks where an actor of the node really is; `tell` is called with the answer, or with the
         StopReason, on any thread."""
-        ask = next_ask()
+        ask = _core.next_ask()
         self._located[ask] = tell
         if not self.command(wire.LOCATE, number, ask):
             self.notice_end()
@@ -193,25 +219,25 @@ class Connection(PipeReader):
             self._followed = True
             self._news.wait(_LONGEST_SLEEP)
 
-    def wait_for(self, reply: Reply[Any], timeout: float | None) -> None:
-        """Called by a thread that has nothing to do but to wait for a reply."""
-        _note_wait()
-        self.lead(reply.done, timeout)
-
     def attend(self, loop: AbstractEventLoop | None = None) -> None:
-        _note_wait()
+        _core.note_wait()
         super().attend(loop)
 
     def care(self, number: int) -> None:
         """There is a ref to an actor here: its end is of interest."""
-        if number not in self._cared_for:
-            self._cared_for.add(number)
+        if self._actors.care(number):
             self.command(wire.WATCH, number)
+            self._hear_soon()
+
+    def _hear_soon(self) -> None:
+        """Ends are not waited for where nobody asks of them, but they are not left to pile up."""
+        if self._actors.may_have_ended():
+            self.watch_soon()
 
     def observe(self, number: int, tell: Callable[[StopReason], object]) -> None:
         """Calls `tell` once an actor has ended for good; at once if it is known to have."""
-        observers = self._observers.setdefault(number, [])
-        observers.append(tell)
+        observers = self._observers.setdefault(number, {})
+        observers[tell] = None
         self.care(number)
         self.look()
         reason = self.ends.get(number) or self.reason
@@ -223,8 +249,8 @@ class Connection(PipeReader):
     def forget(self, number: int, tell: Callable[[StopReason], object]) -> None:
         """Takes `observe` back."""
         observers = self._observers.get(number)
-        if observers is not None and tell in observers:
-            observers.remove(tell)
+        if observers is not None:
+            observers.pop(tell, None)
             if not observers:
                 self._observers.pop(number, None)
 
@@ -240,11 +266,9 @@ class Connection(PipeReader):
 
     # What comes.
 
-    def on_message(self, message: Message) -> None:
-        parts = _core.take_plain(message) or wire.take_apart(message)
-        if parts is None:
-            return
-        kind, number, ask, payload, handles = parts
+    def on_parts(
+        self, kind: int, number: int, ask: int, payload: bytes | memoryview, handles: list[Any]
+    ) -> None:
         if kind == wire.ANSWER or kind == wire.FAILURE:
             self._settle(kind, ask, payload, handles)
         elif kind == wire.DOWN:
@@ -280,11 +304,11 @@ class Connection(PipeReader):
             reply.fail(outcome)
 
     def _tell_end(self, number: int, reason: StopReason) -> None:
-        self.ends.setdefault(number, reason)
+        self._actors.note_end(number, reason, self._led_to)
         purse = self._purses.pop(number, None)
         if purse is not None:
             purse.give(self, 0)
-        _tell_all(self._observers.pop(number, []), reason)
+        _tell_all(self._observers.pop(number, {}), reason)
 
     # The end.
 
@@ -330,21 +354,12 @@ class Connection(PipeReader):
             tell(reason)
 
 
-def _note_wait() -> None:
-    """If an actor begins to wait, so do the asks that wait for it."""
-    cell = _core.current_cell()
-    if cell is not None and cell.system._node is not None:
-        cell.system._node.extend_asks(cell)
-
-
-def _tell_all(observers: list[Callable[[StopReason], object]], reason: StopReason) -> None:
+def _tell_all(observers: dict[Callable[[StopReason], object], None], reason: StopReason) -> None:
     """Each of them once, whoever else does so."""
     while observers:
-        try:
-            tell = observers.pop(0)
-        except IndexError:
-            return
-        tell(reason)
+        for tell in list(observers):
+            if observers.pop(tell, reason) is None:  # nobody else was faster
+                tell(reason)
 
 
 def _never() -> bool:

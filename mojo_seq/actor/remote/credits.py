@@ -15,7 +15,6 @@ TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from typing import Any
 
-    from mojo_seq.actor.remote.accepted import Accepted
     from mojo_seq.actor.remote.connection import Connection
     from mojo_seq.actor.reply import Reply
 
@@ -23,7 +22,7 @@ _SMALL = 64  # up to this capacity each credit is given back at once, beyond it 
 _BATCHES = 8
 
 
-class Purse:
+class Purse(_core.PurseBase):
     """A client's credits for one actor. Any thread.
 
     Args:
@@ -31,12 +30,12 @@ class Purse:
         box: capacity and overflow ("block" or "fail") of its mailbox.
     """
 
-    __slots__ = ("_held_back", "_number", "_overflow", "left")
+    __slots__ = ("_number", "_overflow")
 
     def __init__(self, number: int, box: tuple[int, str]) -> None:
-        self.left, self._overflow = box
+        capacity, self._overflow = box
         self._number = number
-        self._held_back: deque[Any] = deque()  # sends of asks that are awaited
+        super().__init__(capacity, deque())
 
     def is_empty(self) -> bool:
         """Whether a message has to wait."""
@@ -73,7 +72,9 @@ class Purse:
 
     def park(self, connection: Connection, send: Any) -> None:
         """Calls `send` when there is a credit; it returns False if it does not need it any more."""
-        self._held_back.append(send)
+        with connection.shortage:
+            self._held_back.append(send)
+            connection.short.add(self)
         self.give(connection, 0)
         connection.attend()
 
@@ -95,39 +96,18 @@ class Purse:
                 self.left += 1
 
 
-class CreditBook:
+class CreditBook(_core.CreditBookBase):
     """Gives back the credits of one actor's clients. But for `note`, owned by the sequence of the
     actor."""
 
-    __slots__ = ("_batch", "_counts", "_number", "_waiting")
+    __slots__ = ("_there",)
 
     def __init__(self, number: int, capacity: int) -> None:
-        self._number = number
-        self._batch = 1 if capacity <= _SMALL else capacity // _BATCHES
-        self._waiting: deque[Accepted] = deque()  # who has sent what is in the mailbox
-        self._counts: dict[Accepted, int] = {}
-
-    def note(self, accepted: Accepted) -> None:
-        """A client's message goes into the mailbox."""
-        self._waiting.append(accepted)
+        super().__init__(number, 1 if capacity <= _SMALL else capacity // _BATCHES, deque())
+        self._there = number
 
     def release(self) -> None:
         """Gives all back: the actor will take nothing more. Any thread."""
         while self._waiting:
             accepted = self._waiting.popleft()
-            accepted.give_credit(self._number, 1)
-
-    def on_taken(self) -> None:
-        """A message has left the mailbox. One of this process's own may be taken for a client's:
-        then the client gets its credit a little early."""
-        if not self._waiting:
-            return
-        accepted = self._waiting.popleft()
-        count = self._counts.get(accepted, 0) + 1
-        if count >= self._batch:
-            accepted.give_credit(self._number, count)
-            count = 0
-        if accepted.lost:
-            self._counts.pop(accepted, None)
-        else:
-            self._counts[accepted] = count
+            accepted.give_credit(self._there, 1)

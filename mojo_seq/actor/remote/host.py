@@ -53,6 +53,7 @@ def serve_host(
     system.id = node_id
     system.home = registry
     host = Host(node_of(system), pipe, home_id, home)
+    host.node.home = host
     host.node.serve(host)
     kept = connections.begin_keeping()
     try:
@@ -60,6 +61,7 @@ def serve_host(
     finally:
         system.shutdown()
         system.home = None
+        host.node.home = None
         connections.end_keeping(kept)
         del home, host, registry
         connections.look_around()
@@ -145,7 +147,7 @@ class Host(Accepted):
             self._tell(wire.READY, cell.home_number, None)
 
     def _tell(self, kind: int, number: int, what: object) -> None:
-        self.send_object(what, kind, number, 0)
+        self.send_object(what, kind, number, 0, self.home_id)
 
     # What happens to the actors here.
 

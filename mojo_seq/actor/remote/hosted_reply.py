@@ -5,18 +5,16 @@ from __future__ import annotations
 from mojo_seq import _core
 from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.chains import who_is
-from mojo_seq.actor.reply import Reply
 from mojo_seq.process.object_codec import encode
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
     from typing import Any
 
-    from mojo_seq.actor.remote.accepted import Accepted
     from mojo_seq.actor.remote.chains import _Path
 
 
-class HostedReply(Reply):  # type: ignore[type-arg]  # at run time that would cost each reply time
+class HostedReply(_core.HostedReplyBase):
     """Goes back to the client when it is complete.
 
     Args:
@@ -25,16 +23,7 @@ class HostedReply(Reply):  # type: ignore[type-arg]  # at run time that would co
         cell: who answers; None: the actor has ended.
     """
 
-    def __init__(self, accepted: Accepted, ask: int, cell: Any) -> None:
-        super().__init__(cell)
-        self._accepted = accepted
-        self._ask = ask
-        self.path: _Path = {}  # the asks in whose service it is
-        self.token = (accepted.client, ask)
-        self.add_done_callback(HostedReply._send)
-
-    def _send(self) -> None:
-        self._accepted.answer(self, self._ask)
+    __slots__ = ()
 
     def extend(self, path: _Path | None) -> None:
         """It turns out to be in the service of more asks, or (None) has just come: what its actor
@@ -87,3 +76,6 @@ def extend_wait(reply: Any, path: _Path) -> None:
         for each in reply.target.waits():
             if each.token not in path:
                 extend_wait(each, path)
+
+
+_core.set_hosted_reply_class(HostedReply)

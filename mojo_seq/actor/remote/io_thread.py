@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 
-from mojo_seq.sequence.loop_thread import LoopThread
+from mojo_seq.sequence.loop_thread import OccasionalLoopThread
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class IoThread:
         """Also in a forked child, which has neither the thread nor its users."""
         self._lock = threading.Lock()
         self._users = 0  # _lock
-        self._thread: LoopThread | None = None  # _lock
+        self._thread = OccasionalLoopThread("mojo_seq-actors")  # _lock
         self._process = os.getpid()
 
     def acquire(self) -> SequencedTaskRunner:
@@ -33,10 +33,9 @@ class IoThread:
             ResourceExhaustedError: no thread can be started.
         """
         with self._lock:
-            if self._thread is None:
-                self._thread = LoopThread("mojo_seq-actors")
+            runner = self._thread.start()
             self._users += 1
-            return self._thread.task_runner
+            return runner
 
     def release(self, process: int) -> None:
         """One user less, of those of `process` (os.getpid()); the last takes the thread along."""
@@ -46,14 +45,14 @@ class IoThread:
             self._users -= 1
             if self._users > 0:
                 return
-            ended, self._thread = self._thread, None  # who is just coming has another one
+            ended = self._thread.take()
         if ended is not None:
             ended.end()
 
     def stop(self) -> None:
         """Ends the thread; also at the interpreter's exit."""
         with self._lock:
-            ended, self._thread = self._thread, None
+            ended = self._thread.take()
         if ended is not None:
             ended.end()
 

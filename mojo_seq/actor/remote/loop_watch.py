@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import weakref
 
 from mojo_seq import _core
 
@@ -13,15 +12,16 @@ if TYPE_CHECKING:
 
     from mojo_seq.actor.remote.pipe_reader import PipeReader
 
-_MOST_VAIN = 8  # wake-ups for nothing, until the loop is left in peace
 
-
-class LoopWatch:
+class LoopWatch(_core.LoopWatchBase):
     """So that an answer wakes one thread only, the one that it is for. Made, and all but `close`
     called, in the loop's thread. Kept by the reader and the loop; keeps neither.
 
     It is no more than the fast way: the loop may be blocked, stopped or closed at any time. Who
     waits in another way than by awaiting has the pipe watched by the I/O thread as ever.
+
+    Where answers come soon the loop looks for them awake, before it sleeps; the other side need not
+    wake it meanwhile.
 
     Args:
         reader: whose pipe.
@@ -32,67 +32,18 @@ class LoopWatch:
         NotImplementedError: this loop watches no descriptors.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_closed",
-        "_descriptor",
-        "_expected",
-        "_loop",
-        "_reader",
-        "_spins",
-        "_vain",
-    )
-
     def __init__(self, reader: PipeReader, loop: AbstractEventLoop) -> None:
-        self._reader = weakref.ref(reader)
-        self._loop = weakref.ref(loop)
-        self._expected = 1  # messages, about: so many answers are awaited here
-        self._vain = 0
-        self._spins = False  # is about to
-        self._closed = False
-        self._descriptor = _core.ReadinessDescriptor(reader.pipe)
+        super().__init__(reader, loop)
         loop.add_reader(self._descriptor.fileno(), self._on_readable)
-
-    def expect(self, loop: AbstractEventLoop) -> bool:
-        """One more answer is awaited there. False: it is not this loop that reads."""
-        if self._closed or self._loop() is not loop:
-            return False
-        self._expected += 1
-        if not self._spins and self._descriptor.wants_to_spin():
-            self._spins = True
-            loop.call_soon(self._spin)  # others may have something to do before
-        return True
+        loop.call_soon(self._read)  # what is here already, the descriptor does not tell of
 
     def is_over(self) -> bool:
         """Nothing goes on on the loop any more, so that another may have its place."""
         loop = self._loop()
         return self._closed or loop is None or not loop.is_running()
 
-    def _spin(self) -> None:
-        self._spins = False
-        if self._expected and not self._closed and self._descriptor.spin():
-            self._read()
-
-    def _on_readable(self) -> None:
-        self._descriptor.on_woken()
-        self._read()
-
-    def _read(self) -> None:
-        reader = self._reader()
-        if reader is None or reader.lost or self._closed:
-            self.close()
-            return
-        count = reader.read_on_loop()
-        self._expected -= count
-        if count and self._expected >= 0:
-            self._vain = 0
-            return
-        # Somebody else reads, or it is others that the messages are for.
-        self._expected = max(self._expected, 0)
-        self._vain += 1
-        if self._vain == _MOST_VAIN:
-            self.close()
-            reader.on_loop_left()
+    def _leave(self, reader: PipeReader) -> None:
+        reader.on_loop_left()
 
     def close(self) -> None:
         """Leaves the loop alone; nothing happens the second time. Any thread."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 
 from mojo_seq import _core
 from mojo_seq.actor.actor_ref import ActorRef
 from mojo_seq.actor.reasons import StopReason
-from mojo_seq.actor.remote.accepted import Accepted
+from mojo_seq.actor.remote.accepted import Accepted, portable
 from mojo_seq.actor.remote.connections import connections
 from mojo_seq.actor.remote.credits import CreditBook
 from mojo_seq.actor.remote.serving_thread import ServingThread
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 _MOST_REASONS = 4096
+_UNKNOWN = StopReason("stopped")
 OVERFLOWS = ("block", "fail", "drop_oldest", "drop_newest")
 
 
@@ -39,43 +41,38 @@ class Node:
         self._accepted = set[Accepted]()  # _lock
         self._closed = False  # _lock
         self._thread: ServingThread | None = None  # _lock
+        self.home: Any = None  # the Host, where actors of another system are hosted
         self.hosted: dict[int, Any] = {}  # cells of another system's actors, by their number there
         self._links: dict[Any, WorkerLink] = {}  # _lock: to workers that have actors of the system
-        self._books: dict[int, CreditBook] = {}
+        self.books: dict[int, CreditBook] = {}  # of those with bounded mailboxes
         self._noted = set[int]()  # actors that other processes may know
-        self._reasons: dict[int, StopReason] = {}  # of those that have ended, as far as known
+        # Of those that have ended, as far as known; pickled if there is an error: its traceback has
+        # the frames of what failed, and so the actor with all that it had.
+        self._reasons: dict[int, StopReason | bytes] = {}
 
     def find(self, number: int) -> Any:
         """The cell of an actor: of the system's own, or, by the negative number of its home, of
         one that is hosted here; None: it has ended."""
         return self.system.find_cell(number) if number > 0 else self.hosted.get(-number)
 
-    def extend_asks(self, cell: Any) -> None:
-        """An actor begins to wait for something: so do the asks in its mailbox."""
-        with self._lock:
-            accepted = list(self._accepted)
-        for each in accepted:
-            for reply in each.asks_to(cell):
-                reply.extend(None)
-
     def credit_book(self, number: int, cell: Any) -> CreditBook | None:
         """Who minds the room in an actor's mailbox, if that matters to its senders."""
-        book = self._books.get(number)
+        book = self.books.get(number)
         if book is None:
             box = box_of(cell)
             if box is None or not hasattr(cell, "on_taken"):
                 return None
             with self._lock:
-                book = self._books.get(number)
+                book = self.books.get(number)
                 if book is None:
-                    book = self._books[number] = CreditBook(number, box[0])
+                    book = self.books[number] = CreditBook(number, box[0])
                     cell.on_taken = book.on_taken
-            cell.watch_end(_Forgetting(self._books, number))
+            cell.watch_end(_Forgetting(self.books, number))
         return book
 
     def release_senders(self, number: int) -> None:
         """An actor takes no more messages: nobody need wait for room."""
-        book = self._books.get(number)
+        book = self.books.get(number)
         if book is not None:
             book.release()
 
@@ -98,8 +95,9 @@ class Node:
 
     def note_end(self, number: int, reason: StopReason) -> None:
         """An actor has ended that somebody may still ask for. Any thread."""
+        known = reason if reason.error is None else pickle.dumps(portable(reason), 5)
         with self._lock:
-            self._reasons[number] = reason
+            self._reasons[number] = known
             if len(self._reasons) > _MOST_REASONS:
                 forgotten = next(iter(self._reasons))
                 del self._reasons[forgotten]
@@ -107,7 +105,8 @@ class Node:
 
     def reason_of(self, number: int) -> StopReason:
         """Why an actor has ended."""
-        return self._reasons.get(number) or StopReason("stopped")
+        known = self._reasons.get(number, _UNKNOWN)
+        return StopReason(*pickle.loads(known)) if isinstance(known, bytes) else known
 
     def introduce(self) -> MessagePipeHandle:
         """A pipe to this node, for another process."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from mojo_seq import _core
 from mojo_seq.actor.observers import Observed
 from mojo_seq.actor.reasons import DeadLetter, StopReason
 from mojo_seq.actor.remote import wire
@@ -10,6 +13,7 @@ from mojo_seq.actor.remote.node import box_of, node_of
 from mojo_seq.actor.remote.placed_ending import PlacedEnding
 from mojo_seq.actor.remote.route import Route
 from mojo_seq.process.object_codec import encode
+from mojo_seq.process.remote_traceback import Failure
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from mojo_seq.actor.guardian import Guardian
     from mojo_seq.actor.mailbox import Mailbox
     from mojo_seq.actor.observers import EndObserver
+    from mojo_seq.actor.remote.connection import Connection
     from mojo_seq.actor.remote.worker_link import WorkerLink
     from mojo_seq.actor.reply import Reply
     from mojo_seq.actor.supervisor import Supervisor
@@ -56,7 +61,7 @@ class PlacedCell(Observed, Route):
         supervisor: Supervisor | None,
     ) -> None:
         self.box = mailbox.capacity, mailbox.overflow
-        super().__init__(-number, box_of(self), "")
+        super().__init__(-number, box_of(self), "", system.id)
         self.system = system
         self.guardian: Guardian = system.guardian
         self.parent = parent
@@ -65,7 +70,7 @@ class PlacedCell(Observed, Route):
         self.name = name
         self.pool = pool
         self.supervisor = supervisor
-        self.observers: list[EndObserver] | None = None
+        self.observers: dict[EndObserver, None] | None = None
         self.end_reason: StopReason | None = None
         self.ending: Any = None
         self.failure: BaseException | None = None
@@ -75,6 +80,7 @@ class PlacedCell(Observed, Route):
         self.link: WorkerLink | None = None  # the guardian's, but for the first
         self._args = args
         self._kwargs = kwargs
+        self._arrived_at: Connection | None = None  # it was put there, as that worker says
         self._asking: list[Callable[[Any], object]] = []  # _lock: who wants to know where it is
         self._spawn: Encoded | None = self._encode_spawn()  # what cannot be sent is said at once
 
@@ -85,7 +91,8 @@ class PlacedCell(Observed, Route):
         def parts() -> dict[str, object]:
             return {"the class": self.actor_class, "args": args, "kwargs": kwargs}
 
-        return encode(what, wire.pack_suffix(wire.SPAWN, self.number, 0), parts)
+        suffix = wire.pack_suffix(wire.SPAWN, self.number, 0)
+        return encode(what, suffix, parts, known=self._home_id)
 
     # Who it is.
 
@@ -135,12 +142,31 @@ class PlacedCell(Observed, Route):
 
     def _tell_place(self, tell: Callable[[Any], object]) -> None:
         connection = self._connection
-        if connection is not None:
-            tell((wire.HELLO, (connection.node_id, connection.introduce())))
+        if connection is not None and connection is not self._arrived_at:
+            # What is said to the worker may wait, and who asks may have another pipe to it: the
+            # worker answers when it has the actor.
+            connection.locate(-self.number, partial(self._on_located, connection, tell))
+        elif connection is not None:
+            try:
+                introduction = connection.introduce()
+            except _core.MojoError as error:  # as without descriptors
+                tell((wire.FAILURE, Failure(error)))
+            else:
+                tell((wire.HELLO, (connection.node_id, introduction)))
         elif self._end is not None:
             tell((0, portable(self._end)))
         else:
             self.locate(tell)
+
+    def _on_located(
+        self, connection: Connection, tell: Callable[[Any], object], answer: object
+    ) -> None:
+        """The worker has it, or has had it; or is gone."""
+        if isinstance(answer, StopReason):
+            self.on_lost(connection)
+        else:
+            self._arrived_at = connection
+        self._tell_place(tell)
 
     # What comes from the worker; on the thread that reads its pipe.
 

@@ -22,21 +22,18 @@ class PlacedTarget(RemoteTarget):
 
     __slots__ = ()
 
-    def __init__(self, description: Description, connection: Connection) -> None:
-        number = description.identity[1]
-        route = connection.found.get(number)
-        if route is None:
-            route = connection.found.setdefault(number, _Found(connection, description))
-        super().__init__(description, connection, route)
+    def _new_route(self) -> Route:
+        return _Found(self.connection, self.description)
 
 
 class _Found(Route):
     """A route that its home knows."""
 
     def __init__(self, home: Connection, description: Description) -> None:
-        super().__init__(-description.identity[1], description.box, str(description))
+        home_id, number = description.identity
+        super().__init__(-number, description.box, str(description), home_id)
         self._home = home
-        self._number = description.identity[1]
+        self._number = number
         self._asking = False  # _lock
 
     def known_way(self) -> Connection | None:
@@ -55,12 +52,17 @@ class _Found(Route):
         self._home.locate(self._number, self._on_located)
 
     def _on_located(self, answer: Any) -> None:
+        failed = not isinstance(answer, StopReason) and answer[0] == wire.FAILURE
         with self._lock:
             self._asking = False
+            waiting = self.take_waiting() if failed else []
         if isinstance(answer, StopReason):  # the home itself is gone
             self.end(answer)
             return
         kind, what = answer
+        if failed:
+            self.drop(waiting, what)
+            return
         if kind != wire.HELLO:
             self.end(StopReason(*what))
             return

@@ -33,26 +33,31 @@ class RemoteTarget(Described):
         "send",
     )
 
-    def __init__(
-        self, description: Description, connection: Connection, route: Route | None = None
-    ) -> None:
+    def __init__(self, description: Description, connection: Connection) -> None:
         self.description = description
         self.connection = connection  # to its home
         self.number = description.identity[1]
+        route = connection.found.get(self.number)
         if route is None:
-            route = _AtHome(self.number, description.box, str(description))
-            route.lead_to(connection)
+            route = connection.found.setdefault(self.number, self._new_route())
         self._route = route
         self.send = route.send
         self.park = route.park
         self._observers: dict[int, Any] = {}
         connection.care(self.number)
 
+    def _new_route(self) -> Route:
+        """For this and all later refs to the actor."""
+        who = self.description
+        route = _AtHome(self.number, who.box, str(who), self.connection.node_id)
+        route.lead_to(self.connection)
+        return route
+
     @property
     def is_alive(self) -> bool:
         """What is known here."""
         self.connection.look()
-        return self._end() is None
+        return not self.connection.lost and self._end() is None
 
     def _end(self) -> StopReason | None:
         connection = self.connection

@@ -7,7 +7,7 @@ from collections import deque
 
 from mojo_seq import _core
 from mojo_seq.actor.remote import wire
-from mojo_seq.actor.remote.chains import client_id, next_ask, path_here, path_of
+from mojo_seq.actor.remote.chains import client_id, path_here, path_of
 from mojo_seq.actor.remote.connection import dead_error
 from mojo_seq.actor.remote.pipe_reader import logger
 from mojo_seq.process.object_codec import encode
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _LONGEST_SLEEP = 0.05  # seconds between two looks
 
 
-class Route:
+class Route(_core.RouteBase):
     """Sends to where the actor is, once that is known. What is sent before that waits, in order.
     Any thread.
 
@@ -38,15 +38,16 @@ class Route:
             home; if it was put in a worker process, the negative of that.
         box: (capacity, overflow) of its mailbox, if senders have to mind it.
         who: what errors call the actor.
+        home: the id of its home.
     """
 
-    def __init__(self, there: int, box: tuple[int, str] | None, who: str) -> None:
-        self._there = there
+    def __init__(self, there: int, box: tuple[int, str] | None, who: str, home: bytes) -> None:
+        super().__init__(there, box)
+        self._home_id = home
+        self._connection: Connection | None = None  # written under _lock
         self._who = who
-        self._box = box
         self._lock = threading.RLock()
         self._news = threading.Condition()  # the way has become known
-        self._connection: Connection | None = None  # written under _lock
         self._waiting: deque[_Waiting] = deque()  # _lock
         self._end: StopReason | None = None  # _lock
 
@@ -67,24 +68,18 @@ class Route:
 
     # Sending.
 
-    def send(
+    def send_slowly(
         self,
         method: str,
         args: tuple[Any, ...],
         kwargs: dict[str, Any] | None,
         reply: Reply[Any] | None,
     ) -> None:
-        """Sends a message. What becomes of an ask is told to its reply.
-
-        Raises:
-            Whatever the encoding of the arguments raises; then nothing was sent.
-            MailboxFullError: there is no room for a tell, and this thread must not wait for it.
-        """
         if reply is None:
             ask = 0
             encoded = self._encode(wire.TELL, 0, method, args, kwargs, None)
         else:
-            ask = next_ask()
+            ask = _core.next_ask()
             encoded = self._encode(wire.ASK, ask, method, args, kwargs, path_here())
             reply.token = (client_id(), ask)
         connection = self._connection or self.known_way()
@@ -139,7 +134,8 @@ class Route:
         def parts() -> dict[str, object]:
             return {"args": args, "kwargs": kwargs}
 
-        return encode(said, wire.pack_suffix(kind, self._there, ask), parts)
+        suffix = wire.pack_suffix(kind, self._there, ask)
+        return encode(said, suffix, parts, known=self._home_id)  # wherever the actor is
 
     def _wait_for_way(
         self, encoded: _Sendable, ask: int, reply: Reply[Any] | None
@@ -256,7 +252,7 @@ class Route:
         reply = envelope.reply
         if reply.done():
             return False
-        ask = next_ask()
+        ask = _core.next_ask()
         reply.token = (client_id(), ask)
         try:
             encoded = self._encode(
@@ -315,14 +311,30 @@ class Route:
         with self._lock:
             self._end = reason
             self._connection = None
-            waiting = list(self._waiting)
-            self._waiting.clear()
+            waiting = self.take_waiting()
         with self._news:
             self._news.notify_all()
         for encoded, _, reply in waiting:
             encoded.discard()
             if reply is not None:
                 reply.fail(dead_error(reason, self))
+
+    def take_waiting(self) -> list[_Waiting]:
+        """With the lock: what waits for the way to be known, to be dropped."""
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        return waiting
+
+    def drop(self, waiting: list[_Waiting], error: Exception) -> None:
+        """The way cannot be found now. What is sent later asks for it anew."""
+        with self._news:
+            self._news.notify_all()
+        for encoded, _, reply in waiting:
+            encoded.discard()
+            if reply is None:
+                logger.error("a message for %s was dropped", self, exc_info=error)
+            else:
+                reply.fail(error)
 
     def command(self, kind: int) -> bool:
         """Sends STOP or KILL after what was sent so far. False: the way is not known."""

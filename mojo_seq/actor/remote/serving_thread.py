@@ -8,7 +8,6 @@ import threading
 
 from mojo_seq import _core
 from mojo_seq.actor.remote.io_thread import io_thread
-from mojo_seq.actor.remote.pipe_reader import set_stand_in
 
 TYPE_CHECKING = False  # of typing, whose import takes longer than ours
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
     from mojo_seq.actor.actor_system import ActorSystem
     from mojo_seq.actor.remote.accepted import Accepted
-    from mojo_seq.system import MessagePipeHandle
 
 _MOST_PIPES = 8  # that are waited on directly; the I/O thread does it for the others
 _TICK = 0.005
@@ -25,28 +23,26 @@ _IDLE_TICKS = 10
 _numbers = itertools.count(1)
 
 
-class ServingThread:
+class ServingThread(_core.ServingBase):
     """One more thread for a system's pool. While it has nothing to do it waits on the pipes itself;
     what comes in it gives to the actors, and runs them, with no other thread to be woken.
 
     While it runs an actor nobody waits on the pipes. That is noticed by a tick on the I/O thread,
     which has them watched until this thread is back.
+
+    What every message takes is in the core, and these fields. _direct: those that it waits on,
+    _pipes: theirs, and that of the bell; _changed: _accepted, since the thread looked; _resting: it
+    waits on the pipes; _watched: others do; _turns: how often it has begun to run something.
     """
 
     def __init__(self, system: ActorSystem) -> None:
         self._threads = system._pool._threads
         self._lock = threading.Lock()
         self._accepted: list[Accepted] = []  # _lock
-        self._direct: list[Accepted] = []  # this thread's: those that it waits on
-        self._changed = True  # _lock: _accepted, since this thread looked
-        self._closing = False  # _lock
+        self._direct: list[Accepted] = []
+        self._changed = True
         self._bell, self._ear = _core.create_message_pipe()
-        self._pipes: list[MessagePipeHandle] = []
-        self._resting = False  # _lock: it waits on the pipes
-        self._turns = 0  # how often it has begun to run something
-        self._seen_turns = 0  # the tick's, as the next
-        self._idle_ticks = 0
-        self._ticking = False  # _lock
+        self._idle_ticks = 0  # the tick's
         self._io = io_thread.acquire()
         self._thread = threading.Thread(
             target=self._run, name=f"mojo_seq-serving-{next(_numbers)}", daemon=True
@@ -92,41 +88,37 @@ class ServingThread:
 
     def _run(self) -> None:
         pool = getattr(self._threads, "pool", None)
-        set_stand_in(self)
+        _core.set_stand_in(self)
         serve: Callable[..., None] | None = getattr(pool, "serve", None)
         try:
             if serve is not None:
-                serve(self._poll, self._dispatch, self._threads._start)
+                serve(self._poll, self._dispatch, self._threads._start_another)
             else:
                 while (found := self._poll()) is not None:
                     self._dispatch(found)
         finally:
-            set_stand_in(None)
+            _core.set_stand_in(None)
             self._bell.close()
             self._ear.close()
             io_thread.release(os.getpid())
 
-    def _poll(self) -> list[Accepted] | None:
-        """Waits. Returns whose pipes have something; None: the end."""
+    def _prepare(self) -> bool:
         with self._lock:
             self._resting = True
             if self._changed:
                 self._changed = False
                 self._look_around()
+            self._watched = False
             if self._closing:
-                return None
-        self._take_over()
-        try:
-            found = _core.wait_for_readable(self._pipes)
-        except _core.InvalidArgumentError:  # one was closed here just now
-            self._changed = True
-            return [each for each in self._direct if not each.pipe.is_valid]
-        finally:
-            self._resting = False
-        if found and found[0] == 0:
-            self._ear.read_batch()
-            del found[0]
-        return [self._direct[place - 1] for place in found]
+                return False
+        for each in self._direct:  # from the I/O thread, if it had to stand in
+            if not each.served:
+                each.served = True
+                each.unwatch()
+        return True
+
+    def _heard(self) -> None:
+        self._ear.read_batch()
 
     def _look_around(self) -> None:
         """The first pipes are waited on here, the others are watched."""
@@ -135,20 +127,6 @@ class ServingThread:
         for each in alive[_MOST_PIPES:]:
             each.watch()
         self._pipes = [self._ear, *(each.pipe for each in self._direct)]
-
-    def _take_over(self) -> None:
-        """From the I/O thread, if it had to stand in."""
-        for each in self._direct:
-            if not each.served:
-                each.served = True
-                each.unwatch()
-
-    def _dispatch(self, found: list[Accepted]) -> None:
-        self._turns += 1
-        if not self._ticking:
-            self._begin_ticking()
-        for each in found:
-            each.read()
 
     def begin(self) -> None:
         """It is about to wait for something else, in the middle of running an actor."""
@@ -164,6 +142,7 @@ class ServingThread:
             each.read()
 
     def _watch_all(self) -> None:
+        self._watched = True
         for each in self._accepted:  # also those that have come since it looked around
             each.served = False
             each.watch()

@@ -44,7 +44,9 @@ FAILURE = 33  # the exception
 DOWN = 34  # (reason): the actor has ended
 CREDIT = 35  # so many messages have left its mailbox (in the place of the ask)
 CANCELLED = 37  # nothing more will be said about the ask
-LOCATED = 36  # (HELLO, (node id, pipe)), or (0, why it has ended)
+# (HELLO, (node id, pipe)), or (0, why it has ended), or (FAILURE, why that cannot be told now); to
+# its home, from where it is: (SPAWN, None)
+LOCATED = 36
 
 # From the home of actors to the worker process that they are in.
 SPAWN = 64  # (class, args, kwargs, name, mailbox, supervisor)

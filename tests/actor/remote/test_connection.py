@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from strangers.far_end import connect
 
-from mojo_seq import MessagePipeHandle, create_message_pipe
+from mojo_seq import MessagePipeHandle
 from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.connection import Connection
+from mojo_seq.actor.remote.description import Description
+from mojo_seq.actor.remote.remote_target import RemoteTarget
 from mojo_seq.actor.reply import Reply
 from mojo_seq.process.object_codec import encode
 
@@ -22,11 +24,6 @@ def ends() -> Iterator[tuple[Connection, MessagePipeHandle]]:
     yield connection, far
     connection.close()
     far.close()
-
-
-def connect() -> tuple[Connection, MessagePipeHandle]:
-    pipe, far = create_message_pipe()
-    return Connection(os.urandom(16), pipe), far
 
 
 def test_an_ask_that_is_written_when_the_end_was_noticed_is_taken_back(
@@ -52,6 +49,17 @@ def test_whoever_cares_just_when_the_pipe_is_closed_does_no_harm(
     connection.watch()
     connection.read()
     assert [each.kind for each in ends_told] == ["failed"]
+
+
+def test_nobody_is_alive_where_nothing_comes_from_any_more(
+    ends: tuple[Connection, MessagePipeHandle],
+) -> None:
+    connection, _ = ends
+    who = Description((connection.node_id, 1), None, "nowhere", "Nobody", frozenset(), False, None)
+    target = RemoteTarget(who, connection)
+    assert target.is_alive
+    connection.close()  # as its system does at its end
+    assert not target.is_alive
 
 
 class _Forgetful(dict[int, Any]):

@@ -16,7 +16,7 @@ class Client:
 
     client = b"client"
 
-    def answer(self, reply: Any, ask: int) -> None:
+    def answer_slowly(self, reply: Any) -> None:
         """See Accepted."""
 
 

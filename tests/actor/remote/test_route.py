@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
+from strangers.far_end import connect
 from strangers.fixtures import TIMEOUT
 
 from mojo_seq import (
@@ -33,11 +33,6 @@ def ends() -> Iterator[tuple[Connection, MessagePipeHandle]]:
     far.close()
 
 
-def connect() -> tuple[Connection, MessagePipeHandle]:
-    pipe, far = create_message_pipe()
-    return Connection(os.urandom(16), pipe), far
-
-
 class _Way(Route):
     def find_way(self) -> None:
         """Nobody asks for it here."""
@@ -56,7 +51,7 @@ def test_an_ask_fails_if_the_end_was_noticed_just_before_it_is_written(
     ends: tuple[Connection, MessagePipeHandle],
 ) -> None:
     connection, far = ends
-    way = _Way(1, None, "it")
+    way = _Way(1, None, "it", b"home")
     way.lead_to(connection)
     far.close()
     connection.read()
@@ -87,7 +82,7 @@ def test_the_end_is_told_by_one_thread_while_another_one_sends_what_waited(
     ends: tuple[Connection, MessagePipeHandle],
 ) -> None:
     connection, far = ends
-    way = _Way(1, None, "it")
+    way = _Way(1, None, "it", b"home")
     held, reply = _Held(), Reply[int]()
     way._waiting.append((held, 1, reply))  # type: ignore[arg-type]
     told = threading.Event()
@@ -116,7 +111,7 @@ def test_what_cannot_be_written_waits_for_no_other_reader(
     ends: tuple[Connection, MessagePipeHandle],
 ) -> None:
     connection, far = ends
-    way = _Way(1, None, "it")
+    way = _Way(1, None, "it", b"home")
     way.lead_to(connection)
     far.close()
     sending = threading.Thread(target=way.send, args=("ask", (), None, Reply[int]()), daemon=True)
@@ -130,7 +125,7 @@ def test_a_message_that_waits_and_cannot_be_sent_keeps_up_no_others(
     ends: tuple[Connection, MessagePipeHandle], caplog: pytest.LogCaptureFixture
 ) -> None:
     connection, _ = ends
-    way = _Way(1, None, "it")
+    way = _Way(1, None, "it", b"home")
     refused, sent = Reply[int](), Reply[int]()
     near, argument = create_message_pipe()
     way.send("ask", (argument,), None, refused)
@@ -151,10 +146,10 @@ def test_all_routes_hear_of_the_end_while_more_of_them_come(
     run: int, frequent_switches: None
 ) -> None:
     connection, far = connect()
-    there = [_Way(1, None, "early") for _ in range(200)]
+    there = [_Way(1, None, "early", b"home") for _ in range(200)]
     for each in there:
         each.lead_to(connection)
-    coming = [_Way(1, None, "late") for _ in range(200)]
+    coming = [_Way(1, None, "late", b"home") for _ in range(200)]
     begin = threading.Event()
 
     def come() -> None:

@@ -11,6 +11,7 @@ from mojo_seq.pool.chunk import CallEach
 from mojo_seq.pool.open_streams import OpenStreams
 from mojo_seq.pool.pool_future import PoolFuture
 from mojo_seq.pool.result_streams import ResultStreams
+from mojo_seq.pool.task_options import USUAL, TaskOptions
 
 
 class ManualFuture(Future[Any]):
@@ -64,10 +65,8 @@ class ManualPool(ResultStreams):
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        options: TaskOptions = USUAL,
         /,
-        *,
-        scope: object = None,
-        on_item: Callable[[Any], object] | None = None,
     ) -> PoolFuture[Any]:
         if self.refusal is not None:
             raise self.refusal
@@ -77,7 +76,7 @@ class ManualPool(ResultStreams):
             # Exceptions in the results of chunks are made on the way.
             return pickle.loads(pickle.dumps(result)) if isinstance(fn, CallEach) else result
 
-        task = ManualTask(ManualFuture(), call, on_item)
+        task = ManualTask(ManualFuture(), call, options.on_item)
         self.tasks.append(task)
         if len(self.tasks) <= self.fast:
             task.run()

@@ -15,7 +15,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mojo_seq import MessagePipeHandle, MojoError, PeerClosedError, Signals, wait
+from mojo_seq import (
+    InvalidArgumentError,
+    MessagePipeHandle,
+    MojoError,
+    PeerClosedError,
+    Signals,
+    wait,
+)
 from mojo_seq.pool import ProcessPool, service_host
 
 TIMEOUT = 30.0
@@ -59,11 +66,18 @@ def answer_pid(pipe: MessagePipeHandle) -> None:
     wait(pipe, Signals.PEER_CLOSED)
 
 
+def wait_closed(pipe: MessagePipeHandle) -> str:
+    """Waits until the pipe is closed, at either end; how the wait has ended."""
+    try:
+        return wait(pipe, Signals.PEER_CLOSED)[0].name
+    except InvalidArgumentError:
+        return "CANCELLED"  # before it could begin
+
+
 def until_told(pipe: MessagePipeHandle, note: str) -> None:
     """Its end is that of its pipe; it notes what it sees of that."""
     pipe.write(b"ready")
-    result, _ = wait(pipe, Signals.PEER_CLOSED)
-    Path(note).write_text(f"{result.name} {pipe.is_valid}")
+    Path(note).write_text(f"{wait_closed(pipe)} {pipe.is_valid}")
 
 
 def until_it_fails(pipe: MessagePipeHandle, note: str) -> None:
@@ -79,7 +93,7 @@ def until_it_fails(pipe: MessagePipeHandle, note: str) -> None:
 
 def fail_at_the_end(pipe: MessagePipeHandle) -> None:
     pipe.write(b"ready")
-    wait(pipe, Signals.PEER_CLOSED)
+    wait_closed(pipe)
     raise ValueError("at the end")
 
 

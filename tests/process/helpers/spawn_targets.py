@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,8 @@ def ignore_everything(pipe: MessagePipeHandle, *, also_terminate: bool = True) -
     """Neither the end of the pipe nor SIGTERM ends it."""
     if also_terminate:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    pipe.write(b"ready")
+    with suppress(PeerClosedError):  # the parent may be dead already
+        pipe.write(b"ready")
     while True:
         time.sleep(60)
 

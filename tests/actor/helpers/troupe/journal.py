@@ -7,7 +7,7 @@ from typing import Any
 
 from mojo_seq import Actor, ActorRef, ActorSystem, Mailbox
 
-TIMEOUT = 10.0
+TIMEOUT = 30.0
 
 
 class JournalKeeper(Actor):

@@ -69,10 +69,8 @@ class HeldUp(Life):
         self.note((self.label, reason.kind))
 
 
-class Stubborn(Life):
-    """Takes longer to stop than it may."""
-
-    stop_timeout: ClassVar[float] = 0.05
+class Lasting(Life):
+    """Has a method that does not end by itself."""
 
     async def forever(self) -> None:
         self.note((self.label, "forever"))
@@ -82,6 +80,12 @@ class Stubborn(Life):
             except asyncio.CancelledError:
                 self.note((self.label, "cancelled"))
                 raise
+
+
+class Stubborn(Lasting):
+    """Takes longer to stop than it may."""
+
+    stop_timeout: ClassVar[float] = 0.5
 
 
 class ErrorKeeper(Puppet):

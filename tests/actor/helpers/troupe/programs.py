@@ -23,10 +23,13 @@ from mojo_seq import Actor, ActorSystem
 class Busy(Actor):
     stop_timeout = 0.1
     def work(self):
+        started.set()
         threading.Event().wait()
+started = threading.Event()
 system = ActorSystem(2)
 ref = system.spawn(Busy)
 ref.work.tell()
+started.wait()
 print("main ends", flush=True)
 """
 
@@ -72,7 +75,7 @@ class Slow(Actor):
         await asyncio.sleep(3600)
     def on_stop(self, reason):
         print("ended:", reason.kind, flush=True)
-    stop_timeout = 0.1
+    stop_timeout = 1.0  # for each step of its end
 with ActorSystem(2) as system:
     ref = system.spawn(Slow)
     try:

@@ -16,6 +16,11 @@ class Observer(Puppet):
     def observe(self, ref: ActorRef[Any], label: str = "down") -> None:
         self.monitor(ref, lambda down: self.on_down(label, down))
 
+    def observe_and_ask(self, ref: ActorRef[Any], method: Any) -> Any:
+        """By the time that it has answered, its home has heard who observes it."""
+        self.observe(ref)
+        return ref.ask(method).result(TIMEOUT)
+
     def on_down(self, label: str, down: Down) -> None:
         self.note((label, down.ref, down.reason.kind))
 

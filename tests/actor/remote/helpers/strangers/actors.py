@@ -74,8 +74,27 @@ class Friend(Actor):
             ref.ask(method, number).result(10)
         return count
 
+    def keep(self, ref: ActorRef[Any]) -> None:
+        self.kept = ref
+
+    def ask_kept(self, method: str, *args: Any) -> Any:
+        return self.kept.ask(method, *args).result(10)
+
     async def await_it(self, ref: ActorRef[Any], method: str, *args: Any) -> Any:
         return await ref.ask(method, *args)
+
+    @interleaved
+    async def await_on(self, ref: ActorRef[Any]) -> int:
+        """Again and again, until told that it is enough."""
+        self.is_enough = False
+        asked = 0
+        while not self.is_enough:
+            await ref.ask("add", 0)
+            asked += 1
+        return asked
+
+    def enough(self) -> None:
+        self.is_enough = True
 
     def tell_it(self, ref: ActorRef[Any], method: str, *args: Any) -> None:
         ref.tell(method, *args)

@@ -7,7 +7,7 @@ from typing import Any
 
 from mojo_seq import ActorRef
 
-TIMEOUT = 10
+TIMEOUT = 30.0
 """Seconds."""
 
 Put = Callable[..., ActorRef[Any]]

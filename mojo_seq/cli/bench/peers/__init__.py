@@ -1,0 +1,1 @@
+"""What several cases need of other libraries; imported where it is used, if it is there."""
