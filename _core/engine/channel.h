@@ -108,14 +108,13 @@ class Channel : public IoHandler {
   // --- straight through the rings (channel_quick.cc); no system calls but the bell ---
   enum class Quick {
     kSent,
-    kSentToSleeper,  // to be followed by RingDoorbell
+    kSentToSleeper,  // to be followed by WakeReader
     kFull,           // nothing was sent: there is no room
     kRefused,        // nothing was sent: it has to go the usual way
   };
   // With the send mutex. All of the messages, of up to kMostInRing bytes, or none.
   Quick SendQuickly(const ByteSpan* messages, size_t count);
-  // kFailedPrecondition: the other end is gone.
-  Result RingDoorbell();
+  void WakeReader();
   // With the send mutex. Null: none.
   const Ref<RingWriter>& out_ring() const { return out_; }
   // With the receive mutex. Null: there is none, or each message has to be received the usual way.
@@ -179,7 +178,6 @@ class Channel : public IoHandler {
   void MayOfferRing(size_t messages);
   void OfferRing();
   Result SendControl(FrameType type, Ref<SharedFd> descriptor);
-  ByRing WakeReader();
   Result ReceiveByRing(std::vector<InFrame>* frames);
   bool TakeFromRing(std::vector<InFrame>* frames);
   bool TakeAll(std::vector<InFrame>* frames);

@@ -102,8 +102,7 @@ Channel::ByRing Channel::MoveToRing() {
     if (!full) queue_.pop_front();
   }
   unsent_.store(before - moved, std::memory_order_release);
-  const bool wake = moved > 0 && out_->Publish(sched_getcpu());
-  if (wake && WakeReader() == ByRing::kGone) return ByRing::kGone;
+  if (moved > 0 && out_->Publish(sched_getcpu())) WakeReader();
   return full ? ByRing::kFull : ByRing::kSent;
 }
 

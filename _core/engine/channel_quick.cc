@@ -22,8 +22,6 @@ Channel::Quick Channel::SendQuickly(const ByteSpan* messages, size_t count) {
   return out_->Publish(sched_getcpu()) ? Quick::kSentToSleeper : Quick::kSent;
 }
 
-Result Channel::RingDoorbell() { return SendControl(FrameType::kDoorbell, nullptr); }
-
 RingReader* Channel::QuickRing() const { return IsKeptArmed() ? nullptr : in_.get(); }
 
 RingReader* Channel::LookAtRing(const uint8_t** data, size_t* nbytes) {

@@ -107,9 +107,11 @@ bool Channel::MaySendByRing(bool* gone) {
   return true;
 }
 
-Channel::ByRing Channel::WakeReader() {
+// What it is woken for is in the ring, and sent: the other end may have read it already, answered,
+// and be gone by now. That is for the next message to find out.
+void Channel::WakeReader() {
   const Result result = SendControl(FrameType::kDoorbell, nullptr);
-  return result == Result::kFailedPrecondition ? ByRing::kGone : ByRing::kSent;
+  if (result == Result::kFailedPrecondition) alive_ = looked_ = 0;
 }
 
 // What waited for room goes first. kSent: nothing waits any more.
@@ -130,7 +132,8 @@ Channel::ByRing Channel::SendByRing(const Message& message) {
   if (const ByRing result = BeginByRing(); result != ByRing::kSent) return result;
   const uint8_t* const data = message.size > 0 ? message.payload->data() : nullptr;
   if (!out_->Push(data, message.size)) return ByRing::kFull;
-  return out_->Publish(sched_getcpu()) ? WakeReader() : ByRing::kSent;
+  if (out_->Publish(sched_getcpu())) WakeReader();
+  return ByRing::kSent;
 }
 
 // `*next` is the first one that was not sent. kFull: because there is no room for it.
@@ -143,8 +146,7 @@ Channel::ByRing Channel::SendByRing(const Message** next) {
     full = !out_->Push(data, (*next)->size);
     if (full) break;
   }
-  const bool wake = *next != first && out_->Publish(sched_getcpu());
-  if (wake && WakeReader() == ByRing::kGone) return ByRing::kGone;
+  if (*next != first && out_->Publish(sched_getcpu())) WakeReader();
   return full ? ByRing::kFull : ByRing::kSent;
 }
 

@@ -48,15 +48,12 @@ Result MessagePipeEndpoint::WriteQuickly(HandleValue value, const ByteSpan* mess
     sleeper = channel_;
     send.release();
   }
-  Result result;
   {
     std::lock_guard<std::mutex> send(sleeper->send_mutex(), std::adopt_lock);
-    result = sleeper->RingDoorbell();
+    sleeper->WakeReader();
   }
-  // A full socket wakes, too.
-  if (result != Result::kFailedPrecondition) result = Result::kOk;
-  OnSent(sleeper.get(), result);
-  return result;
+  OnSent(sleeper.get(), Result::kOk);
+  return Result::kOk;
 }
 
 bool MessagePipeEndpoint::AwaitRoom(HandleValue value, size_t nbytes) {

@@ -2,6 +2,7 @@
 // sleeper is woken.
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <thread>
 
@@ -94,6 +95,18 @@ TEST(a_writer_learns_of_the_end_at_once) {
     CHECK_EQ(Send(pair.a.get(), "y"), Result::kFailedPrecondition);
     CHECK_EQ(SendBatch(pair.a.get(), {"y", "z"}), Result::kFailedPrecondition);
   }
+}
+
+TEST(what_is_in_the_ring_is_sent_though_nobody_hears_the_bell) {
+  // As if the reader had found it by itself, answered and died, all before the writer rings.
+  WithRings with(RingMode::kAtOnce);
+  HotPair pair;
+  CHECK(!pair.b->Arm());
+  CHECK_EQ(shutdown(pair.b->fd(), SHUT_RD), 0);
+  CHECK_OK(SendBatch(pair.a.get(), {"x", "y"}));
+  CHECK((ReceiveTexts(pair.b.get()) == std::vector<std::string>{"x", "y"}));
+  pair.b = nullptr;  // which it has no time to say
+  CHECK_EQ(Send(pair.a.get(), "z"), Result::kFailedPrecondition);
 }
 
 TEST(a_ring_that_is_not_used_is_given_back_and_made_again) {
