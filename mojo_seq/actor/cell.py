@@ -187,7 +187,7 @@ class LocalCell(Observed, _core.ActorCell):
     def _on_task_done(self) -> None:
         if self._finishing:
             if not self.busy:
-                self.command(self._finished)  # not inside the loop that is to be closed
+                self.command(self.let_go)  # not inside the loop that is to be closed
         elif not self.has_tasks:
             self.guardian.post(self.guardian.halted, self)
 
@@ -263,9 +263,10 @@ class LocalCell(Observed, _core.ActorCell):
             if self.busy:
                 return  # an async on_stop; _on_task_done goes on
             self.tells_tasks = False
-        self._finished()
+        self.let_go()
 
-    def _finished(self) -> None:
+    def let_go(self) -> None:
+        """The last step: of all that its object had."""
         self._close_sources()
         for of_ref in list((self.monitors or {}).values()):
             for monitor in list(of_ref):

@@ -146,6 +146,8 @@ class Guardian:
             self.end(cell, StopReason("stopped"))  # stopped while the news is on its way
             ending: Any = cell.ending
             ending.halted()
+        else:
+            cell.command(cell.let_go)  # it was given up, and has ended after all
 
     def finished(self, cell: Any) -> None:
         """Its sequence says so."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from contextlib import suppress
+
 import pytest
 from troupe import TIMEOUT, Gate, Journal
 from troupe.basic import Puppet
@@ -10,7 +14,7 @@ from troupe.letters import Letters
 from troupe.lives import HeldUp, Lasting, Life, Stubborn
 from troupe.records import RecordAwaiter
 
-from mojo_seq import ActorDeadError
+from mojo_seq import ActorDeadError, ActorSystem
 
 
 def test_stop_handles_what_is_queued(
@@ -182,3 +186,37 @@ def test_asks_during_on_stop_are_refused(
     gate.open()
     wait_ended(life)
     assert journal.next() == ("a", "stopped")
+
+
+def test_what_is_given_up_lets_go_of_its_loop_when_it_ends_after_all(
+    system: ActorSystem, journal: Journal, wait_ended: WaitEnded
+) -> None:
+    loops = []
+    may_end = asyncio.Event()
+
+    class Refusing(Puppet):
+        stop_timeout = 0.02
+
+        async def refuse(self) -> None:
+            loops.append(asyncio.get_running_loop())
+            self.note("begun")
+            while not may_end.is_set():
+                with suppress(asyncio.CancelledError):
+                    await may_end.wait()
+
+    refusing = system.spawn(Refusing, journal.ref)
+    reply = refusing.refuse()
+    assert journal.next() == "begun"
+    with RecordAwaiter("given up") as record:
+        refusing.kill()
+        assert record.wait(TIMEOUT)
+    wait_ended(refusing)
+    with pytest.raises(ActorDeadError):
+        reply.result(TIMEOUT)
+    (loop,) = loops
+    assert not loop.is_closed()
+    loop.call_soon_threadsafe(may_end.set)
+    deadline = time.monotonic() + TIMEOUT
+    while not loop.is_closed():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
