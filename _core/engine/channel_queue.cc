@@ -111,8 +111,10 @@ Result Channel::Flush() {
     if (out_ && queue_.front().is_small) {
       const ByRing result = MoveToRing();
       if (result == ByRing::kFull && AwaitsReader()) return Result::kShouldWait;
-      if (result == ByRing::kGone) TakeUnsent();
-      if (result == ByRing::kGone) return Result::kFailedPrecondition;
+      if (result == ByRing::kGone) {
+        TakeUnsent();
+        return Result::kFailedPrecondition;
+      }
       if (result == ByRing::kSent) continue;
     }
     awaits_room_.store(false, std::memory_order_release);

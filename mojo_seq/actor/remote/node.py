@@ -95,7 +95,11 @@ class Node:
 
     def note_end(self, number: int, reason: StopReason) -> None:
         """An actor has ended that somebody may still ask for. Any thread."""
-        known = reason if reason.error is None else pickle.dumps(portable(reason), 5)
+        known = (
+            reason
+            if reason.error is None
+            else pickle.dumps(portable(reason), pickle.HIGHEST_PROTOCOL)
+        )
         with self._lock:
             self._reasons[number] = known
             if len(self._reasons) > _MOST_REASONS:
