@@ -14,9 +14,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 
 from strangers import Depot
+from strangers.far_end import FarEnd, connect, connect_apart
 from strangers.fixtures import TIMEOUT, Put
 
-from mojo_seq import Actor, ActorRef, ActorSystem, ProcessPool, _core
+from mojo_seq import Actor, ActorRef, ActorSystem, MessagePipeHandle, ProcessPool, _core
+from mojo_seq.actor.remote.connection import Connection
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,3 +67,21 @@ def put(system: ActorSystem, pool: ProcessPool) -> Put:
         return system.spawn(actor_class, *args, on=pool, **options)
 
     return make
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Connection, MessagePipeHandle]]:
+    """A connection, and the node's end of it."""
+    connection, far = connect()
+    yield connection, far
+    connection.close()
+    far.close()
+
+
+@pytest.fixture
+def ends_apart() -> Iterator[tuple[Connection, FarEnd]]:
+    """A connection, and its other end, which it takes to be in another process."""
+    connection, far = connect_apart()
+    yield connection, far
+    connection.close()
+    far.pipe.close()

@@ -6,12 +6,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from strangers import Depot, Friend
-from strangers.far_end import BlindLoop, FarEnd, ask, connect_apart
+from strangers.far_end import BlindLoop, FarEnd, ask
 from strangers.fixtures import TIMEOUT, Put
 
 from mojo_seq import ActorDeadError
@@ -28,15 +28,6 @@ class OtherLoop(asyncio.SelectorEventLoop):
         return super().call_soon(*args, **options)
 
 
-@pytest.fixture
-def ends() -> Iterator[tuple[Connection, FarEnd]]:
-    """A connection, and its other end, which it takes to be in another process."""
-    connection, far = connect_apart()
-    yield connection, far
-    connection.close()
-    far.pipe.close()
-
-
 def this_task() -> asyncio.Task[Any]:
     task = asyncio.current_task()
     assert task is not None
@@ -47,8 +38,8 @@ async def awaited(reply: Reply[Any]) -> Any:
     return await reply
 
 
-def test_an_answer_that_is_there_is_taken(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_an_answer_that_is_there_is_taken(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
 
     async def main() -> None:
         for number in range(1, 101):
@@ -59,9 +50,9 @@ def test_an_answer_that_is_there_is_taken(ends: tuple[Connection, FarEnd]) -> No
     asyncio.run(main())
 
 
-def test_nothing_in_the_loop_is_starved(ends: tuple[Connection, FarEnd]) -> None:
+def test_nothing_in_the_loop_is_starved(ends_apart: tuple[Connection, FarEnd]) -> None:
     """By answers that are always there before the loop could sleep."""
-    connection, node = ends
+    connection, node = ends_apart
     near, far = socket.socketpair()
 
     async def main() -> None:
@@ -83,8 +74,8 @@ def test_nothing_in_the_loop_is_starved(ends: tuple[Connection, FarEnd]) -> None
         asyncio.run(main())
 
 
-def test_callbacks_of_other_threads_are_not_starved(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_callbacks_of_other_threads_are_not_starved(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -102,8 +93,8 @@ def test_callbacks_of_other_threads_are_not_starved(ends: tuple[Connection, FarE
     asyncio.run(main())
 
 
-def test_who_looks_reads_for_the_others_too(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_who_looks_reads_for_the_others_too(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
 
     async def main() -> None:
         for number in range(1, 301, 3):
@@ -121,10 +112,10 @@ def test_who_looks_reads_for_the_others_too(ends: tuple[Connection, FarEnd]) -> 
 
 
 def test_another_coroutine_is_answered_after_who_looked_has_gone(
-    ends: tuple[Connection, FarEnd],
+    ends_apart: tuple[Connection, FarEnd],
 ) -> None:
     """The loop sleeps then, and has to be woken."""
-    connection, node = ends
+    connection, node = ends_apart
 
     async def main() -> None:
         for number in range(1, 201, 2):
@@ -141,8 +132,10 @@ def test_another_coroutine_is_answered_after_who_looked_has_gone(
     asyncio.run(main())
 
 
-def test_a_task_that_has_cancelled_itself_goes_no_further(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_a_task_that_has_cancelled_itself_goes_no_further(
+    ends_apart: tuple[Connection, FarEnd],
+) -> None:
+    connection, node = ends_apart
 
     async def go_too_far(number: int) -> None:
         reply = ask(connection, number)
@@ -159,8 +152,8 @@ def test_a_task_that_has_cancelled_itself_goes_no_further(ends: tuple[Connection
     asyncio.run(main())
 
 
-def test_errors_are_raised_where_it_waits(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_errors_are_raised_where_it_waits(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
 
     async def main() -> None:
         reply = ask(connection, 1)
@@ -178,9 +171,11 @@ def test_errors_are_raised_where_it_waits(ends: tuple[Connection, FarEnd]) -> No
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("make_loop", [asyncio.SelectorEventLoop, OtherLoop, BlindLoop])
 def test_all_kinds_of_loops(
-    ends: tuple[Connection, FarEnd], make_loop: Callable[[], asyncio.AbstractEventLoop], debug: bool
+    ends_apart: tuple[Connection, FarEnd],
+    make_loop: Callable[[], asyncio.AbstractEventLoop],
+    debug: bool,
 ) -> None:
-    connection, node = ends
+    connection, node = ends_apart
 
     async def main() -> None:
         for number in range(1, 301):
@@ -194,10 +189,10 @@ def test_all_kinds_of_loops(
 
 
 def test_tasks_that_start_at_once_do_not_wait_for_each_other(
-    ends: tuple[Connection, FarEnd],
+    ends_apart: tuple[Connection, FarEnd],
 ) -> None:
     """Those of a task factory run before who makes them goes on."""
-    connection, node = ends
+    connection, node = ends_apart
 
     class Eager(asyncio.Task[Any]):
         pass
@@ -213,9 +208,9 @@ def test_tasks_that_start_at_once_do_not_wait_for_each_other(
     asyncio.run(main())
 
 
-def test_loops_that_come_and_go(ends: tuple[Connection, FarEnd]) -> None:
+def test_loops_that_come_and_go(ends_apart: tuple[Connection, FarEnd]) -> None:
     """Each leaves in the middle of something."""
-    connection, node = ends
+    connection, node = ends_apart
 
     async def main(first: int) -> None:
         for number in range(first, first + 5):

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
-from strangers.far_end import connect
 
 from mojo_seq import MessagePipeHandle
 from mojo_seq.actor.remote import wire
@@ -15,15 +11,6 @@ from mojo_seq.actor.remote.description import Description
 from mojo_seq.actor.remote.remote_target import RemoteTarget
 from mojo_seq.actor.reply import Reply
 from mojo_seq.process.object_codec import encode
-
-
-@pytest.fixture
-def ends() -> Iterator[tuple[Connection, MessagePipeHandle]]:
-    """A connection, and the node's end of it."""
-    connection, far = connect()
-    yield connection, far
-    connection.close()
-    far.close()
 
 
 def test_an_ask_that_is_written_when_the_end_was_noticed_is_taken_back(

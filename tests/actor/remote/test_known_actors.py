@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
-from strangers.far_end import connect
 from strangers.fixtures import TIMEOUT
 from strangers.tellers import Listener, Teller, remembered
 
@@ -21,15 +19,6 @@ from mojo_seq.process.object_codec import encode
 
 MANY = 1500
 FEW = 400
-
-
-@pytest.fixture
-def ends() -> Iterator[tuple[Connection, MessagePipeHandle]]:
-    """A connection, and the node's end of it."""
-    connection, far = connect()
-    yield connection, far
-    connection.close()
-    far.close()
 
 
 def come_to_know(connection: Connection, number: int) -> RemoteTarget:

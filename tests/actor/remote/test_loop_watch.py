@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from strangers import Depot
 from strangers.actors import Doorkeeper, Waiting
-from strangers.far_end import BlindLoop, FarEnd, ask, connect_apart
+from strangers.far_end import BlindLoop, FarEnd, ask
 from strangers.fixtures import TIMEOUT, Put
 
 from mojo_seq import ActorDeadError
@@ -42,17 +41,8 @@ class CountingLoop(asyncio.SelectorEventLoop):
         return super().remove_reader(fd)
 
 
-@pytest.fixture
-def ends() -> Iterator[tuple[Connection, FarEnd]]:
-    """A connection, and its other end, which it takes to be in another process."""
-    connection, far = connect_apart()
-    yield connection, far
-    connection.close()
-    far.pipe.close()
-
-
-def test_the_loop_reads_what_is_awaited_there(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_the_loop_reads_what_is_awaited_there(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -64,8 +54,8 @@ def test_the_loop_reads_what_is_awaited_there(ends: tuple[Connection, FarEnd]) -
     asyncio.run(main())
 
 
-def test_many_answers_at_once(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_many_answers_at_once(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
 
     async def main() -> None:
         replies = [ask(connection, number) for number in range(1, 1001)]
@@ -84,8 +74,8 @@ def test_many_answers_at_once(ends: tuple[Connection, FarEnd]) -> None:
     asyncio.run(main())
 
 
-def test_the_end_of_the_node(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_the_end_of_the_node(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
 
     async def main() -> None:
         reply = ask(connection, 1)
@@ -96,8 +86,10 @@ def test_the_end_of_the_node(ends: tuple[Connection, FarEnd]) -> None:
     asyncio.run(main())
 
 
-def test_others_do_not_wait_for_a_loop_that_is_blocked(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_others_do_not_wait_for_a_loop_that_is_blocked(
+    ends_apart: tuple[Connection, FarEnd],
+) -> None:
+    connection, node = ends_apart
     answered = threading.Event()
 
     async def main() -> None:
@@ -116,8 +108,8 @@ def test_others_do_not_wait_for_a_loop_that_is_blocked(ends: tuple[Connection, F
     asyncio.run(main())
 
 
-def test_a_loop_that_has_ended_gives_way_to_the_next(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_a_loop_that_has_ended_gives_way_to_the_next(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
 
     async def main(number: int) -> None:
         reply = ask(connection, number)
@@ -128,8 +120,8 @@ def test_a_loop_that_has_ended_gives_way_to_the_next(ends: tuple[Connection, Far
         asyncio.run(main(number))
 
 
-def test_two_loops_at_once(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_two_loops_at_once(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
     both = threading.Barrier(2)
     answers = list[int]()
 
@@ -150,8 +142,8 @@ def test_two_loops_at_once(ends: tuple[Connection, FarEnd]) -> None:
     assert sorted(answers) == [*range(1, 201)]
 
 
-def test_a_loop_and_a_thread_at_once(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_a_loop_and_a_thread_at_once(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
     answers = list[int]()
 
     async def main() -> None:
@@ -174,9 +166,9 @@ def test_a_loop_and_a_thread_at_once(ends: tuple[Connection, FarEnd]) -> None:
 
 
 def test_the_loop_is_left_in_peace_when_the_answers_are_for_others(
-    ends: tuple[Connection, FarEnd],
+    ends_apart: tuple[Connection, FarEnd],
 ) -> None:
-    connection, node = ends
+    connection, node = ends_apart
     loop = CountingLoop()
 
     async def main() -> None:
@@ -198,8 +190,10 @@ def test_the_loop_is_left_in_peace_when_the_answers_are_for_others(
         runner.run(main())
 
 
-def test_a_connection_that_is_closed_takes_its_watch_along(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_a_connection_that_is_closed_takes_its_watch_along(
+    ends_apart: tuple[Connection, FarEnd],
+) -> None:
+    connection, node = ends_apart
     loop = CountingLoop()
 
     async def main() -> None:
@@ -216,8 +210,8 @@ def test_a_connection_that_is_closed_takes_its_watch_along(ends: tuple[Connectio
         runner.run(main())
 
 
-def test_a_loop_that_watches_nothing(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_a_loop_that_watches_nothing(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
 
     async def main() -> None:
         reply = ask(connection, 1)
@@ -228,8 +222,8 @@ def test_a_loop_that_watches_nothing(ends: tuple[Connection, FarEnd]) -> None:
         runner.run(main())
 
 
-def test_an_await_that_is_cancelled(ends: tuple[Connection, FarEnd]) -> None:
-    connection, node = ends
+def test_an_await_that_is_cancelled(ends_apart: tuple[Connection, FarEnd]) -> None:
+    connection, node = ends_apart
 
     async def main() -> None:
         with pytest.raises(TimeoutError):

@@ -24,15 +24,6 @@ from mojo_seq.actor.remote.route import Route
 from mojo_seq.actor.reply import Reply
 
 
-@pytest.fixture
-def ends() -> Iterator[tuple[Connection, MessagePipeHandle]]:
-    """A connection, and the node's end of it."""
-    connection, far = connect()
-    yield connection, far
-    connection.close()
-    far.close()
-
-
 class _Way(Route):
     def find_way(self) -> None:
         """Nobody asks for it here."""
