@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from demo_under_way import DemoUnderWay, Process, until
+from demo_under_way import DemoUnderWay, Finished, Process, until
 
 pytestmark = pytest.mark.across_processes
 
 SparseFile = Callable[[str, int], Path]
+Expected = dict[str, tuple[int, str]]
 Moment = Callable[[DemoUnderWay, Process], None]
 MIB = 1024 * 1024
 
@@ -33,13 +34,30 @@ def at_work(demo: DemoUnderWay, worker: Process) -> None:
     worker.wait_for_work(0.05)
 
 
-def when_all_others_have_finished(demo: DemoUnderWay, worker: Process) -> None:
-    until(worker.has_stream)
-    worker.stop()
-    demo.wait_until_idle()
+class Anchors:
+    """Files without an end, one for each worker: nobody is through before they are cut off."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.paths = paths
+        for path in paths:
+            path.touch()
+            os.truncate(path, 1 << 40)
+
+    def weigh(self) -> None:
+        for path in self.paths:
+            os.truncate(path, 0)
+
+    def leave_only_to(self, worker: Process, demo: DemoUnderWay) -> None:
+        """It is stopped while it has one, and all others finish. They must have come first."""
+        at_work(demo, worker)
+        worker.stop()
+        self.weigh()
+        demo.wait_until_idle()
 
 
-MOMENTS = [at_birth, with_its_stream, at_work, when_all_others_have_finished]
+@pytest.fixture
+def anchors(tmp_path: Path) -> Anchors:
+    return Anchors([tmp_path / f"endless{number}" for number in range(4)])
 
 
 @pytest.fixture(scope="module")
@@ -58,19 +76,24 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def expected(tree: Path) -> dict[str, tuple[int, str]]:
+def expected(tree: Path) -> Expected:
     contents = ((path, path.read_bytes()) for path in tree.iterdir())
     return {str(path): (len(data), hashlib.sha256(data).hexdigest()) for path, data in contents}
 
 
-def check(data: dict[str, Any], expected: dict[str, tuple[int, str]]) -> None:
+def check(data: dict[str, Any], expected: Expected, anchors: Anchors) -> None:
     """Every file is there, once, and so is each in the totals."""
+    # An anchor was either cut off in the middle, or begun anew when it was empty.
+    cut_off = {each["path"] for each in data["problems"]}
+    assert cut_off <= set(map(str, anchors.paths))
+    nothing = (0, hashlib.sha256().hexdigest())
+    expected = expected | {str(p): nothing for p in anchors.paths if str(p) not in cut_off}
     assert {f["path"]: (f["size"], f["sha256"]) for f in data["files"]} == expected
     summary = data["summary"]
     assert len(data["files"]) == len(expected) == summary["files"]
     assert summary["bytes"] == sum(size for size, _ in expected.values())
     assert sum(each["files"] for each in data["entropy"]) == len(expected)
-    assert (summary["problems"], summary["interrupted"]) == (0, False)
+    assert (summary["problems"], summary["interrupted"]) == (len(cut_off), False)
 
 
 def lost(data: dict[str, Any]) -> dict[int, str]:
@@ -80,16 +103,7 @@ def lost(data: dict[str, Any]) -> dict[int, str]:
     return {each["pid"]: each["reason"] for each in data["lost_workers"]}
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.__name__)
-def test_a_worker_that_is_killed(
-    tree: Path, expected: dict[str, tuple[int, str]], moment: Moment
-) -> None:
-    with DemoUnderWay(3, tree, "--json") as demo:
-        worker = demo.workers[1]
-        moment(demo, worker)
-        worker.kill()
-        done = demo.finish()
-    check(done.data, expected)
+def check_killed(done: Finished, worker: Process) -> None:
     assert lost(done.data) == {worker.pid: "was killed by SIGKILL"}
     (record,) = done.data["lost_workers"]
     number = record["worker"]
@@ -97,40 +111,72 @@ def test_a_worker_that_is_killed(
     assert f"worker {number} (pid {worker.pid}) was killed by SIGKILL\n" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "moment", [at_birth, with_its_stream, at_work], ids=lambda moment: moment.__name__
+)
+def test_a_worker_that_is_killed(
+    tree: Path, expected: Expected, anchors: Anchors, moment: Moment
+) -> None:
+    with DemoUnderWay(3, tree, *anchors.paths, "--json") as demo:
+        worker = demo.workers[1]
+        moment(demo, worker)
+        worker.kill()
+        worker.wait_until_missed()
+        anchors.weigh()
+        done = demo.finish()
+    check(done.data, expected, anchors)
+    check_killed(done, worker)
+
+
+def test_a_worker_that_is_killed_when_all_others_have_finished(
+    tree: Path, expected: Expected, anchors: Anchors
+) -> None:
+    with DemoUnderWay(3, *anchors.paths, tree, "--json") as demo:
+        worker = demo.workers[1]
+        anchors.leave_only_to(worker, demo)
+        worker.kill()
+        done = demo.finish()
+    check(done.data, expected, anchors)
+    check_killed(done, worker)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV, signal.SIGUSR1])
 def test_other_ways_to_die(
-    tree: Path, expected: dict[str, tuple[int, str]], number: signal.Signals
+    tree: Path, expected: Expected, anchors: Anchors, number: signal.Signals
 ) -> None:
-    with DemoUnderWay(3, tree, "--json") as demo:
+    with DemoUnderWay(3, tree, *anchors.paths, "--json") as demo:
         worker = demo.workers[0]
         at_work(demo, worker)
         worker.kill(number)
+        worker.wait_until_missed()
+        anchors.weigh()
         data = demo.finish().data
-    check(data, expected)
+    check(data, expected, anchors)
     assert lost(data) == {worker.pid: f"was killed by {number.name}"}
 
 
 def test_all_workers_but_one_are_killed_one_after_the_other(
-    tree: Path, expected: dict[str, tuple[int, str]]
+    tree: Path, expected: Expected, anchors: Anchors
 ) -> None:
-    with DemoUnderWay(4, tree, "--json") as demo:
+    with DemoUnderWay(4, tree, *anchors.paths, "--json") as demo:
         *mortals, heir = demo.workers
         until(heir.has_stream)
         heir.stop()
         for worker in mortals:
             until(worker.has_stream)
             worker.kill()
-            worker.wait_for_end()
+            worker.wait_until_missed()
+        anchors.weigh()
         heir.resume()
         data = demo.finish().data
-    check(data, expected)
+    check(data, expected, anchors)
     assert lost(data) == {worker.pid: "was killed by SIGKILL" for worker in mortals}
 
 
-def test_the_table_tells_of_it(tree: Path) -> None:
-    with DemoUnderWay(2, tree) as demo:
+def test_the_table_tells_of_it(tree: Path, anchors: Anchors) -> None:
+    with DemoUnderWay(2, *anchors.paths, tree) as demo:
         worker = demo.workers[0]
-        when_all_others_have_finished(demo, worker)
+        anchors.leave_only_to(worker, demo)
         worker.kill()
         done = demo.finish()
     assert done.returncode == 0
@@ -160,29 +206,30 @@ def test_all_workers_are_killed(sparse_file: SparseFile, moment: Moment, process
 
 
 def test_a_worker_that_is_stopped_for_a_while(
-    tree: Path, expected: dict[str, tuple[int, str]]
+    tree: Path, expected: Expected, anchors: Anchors
 ) -> None:
-    with DemoUnderWay(3, tree, "--json") as demo:
+    with DemoUnderWay(3, *anchors.paths, tree, "--json") as demo:
         worker = demo.workers[2]
-        when_all_others_have_finished(demo, worker)
+        anchors.leave_only_to(worker, demo)
         assert demo.popen.poll() is None  # it has what nobody else has
         worker.resume()
         data = demo.finish().data
-    check(data, expected)
+    check(data, expected, anchors)
     assert lost(data) == {}
 
 
 def test_all_workers_are_stopped_for_a_while(
-    tree: Path, expected: dict[str, tuple[int, str]]
+    tree: Path, expected: Expected, anchors: Anchors
 ) -> None:
-    with DemoUnderWay(2, tree, "--json") as demo:
+    with DemoUnderWay(2, tree, *anchors.paths, "--json") as demo:
         for worker in demo.workers:
             worker.stop()
         demo.wait_until_idle()
+        anchors.weigh()
         for worker in demo.workers:
             worker.resume()
         data = demo.finish().data
-    check(data, expected)
+    check(data, expected, anchors)
     assert lost(data) == {}
 
 
@@ -229,16 +276,17 @@ def test_ctrl_c_twice_while_a_worker_is_stopped(sparse_file: SparseFile) -> None
 
 
 def test_a_worker_ignores_ctrl_c_of_its_own(
-    tree: Path, expected: dict[str, tuple[int, str]]
+    tree: Path, expected: Expected, anchors: Anchors
 ) -> None:
-    with DemoUnderWay(2, tree, "--json") as demo:
+    with DemoUnderWay(2, tree, *anchors.paths, "--json") as demo:
         for worker in demo.workers:
             worker.kill(signal.SIGINT)
         at_work(demo, demo.workers[0])
         for worker in demo.workers:
             worker.kill(signal.SIGINT)
+        anchors.weigh()
         data = demo.finish().data
-    check(data, expected)
+    check(data, expected, anchors)
     assert lost(data) == {}
 
 

@@ -55,6 +55,10 @@ class Process:
     def wait_for_end(self) -> None:
         until(lambda: not self.is_alive())
 
+    def wait_until_missed(self) -> None:
+        """Until it has ended, and its parent, having noticed, has asked how."""
+        until(lambda: self._stat()[0] == "X")
+
     def used(self) -> float:
         """Seconds of the processor."""
         return (int(self._stat()[11]) + int(self._stat()[12])) / os.sysconf("SC_CLK_TCK")
