@@ -12,6 +12,7 @@
 
 #include <list>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "event.h"
@@ -129,6 +130,9 @@ class Channel : public IoHandler {
   // kAborted: what came is not a frame.
   Result Receive(std::vector<InFrame>* frames);
   FrameParser& parser() { return parser_; }
+  // Whether a bell was taken out of the socket since this was asked last. Whoever it was rung for may
+  // not have heard it, and is not taken for asleep any more.
+  bool TookBell() { return std::exchange(took_bell_, false); }
   // The processor that the other side last wrote on; if that is not known, the one that any other
   // process was last seen on; -1 if there is none. Any thread.
   int peer_processor() const {
@@ -215,6 +219,7 @@ class Channel : public IoHandler {
   FrameParser parser_;                // receive_mutex_
   Ref<RingReader> in_;                // receive_mutex_; null: none
   uint32_t looks_ = 0;                // receive_mutex_
+  bool took_bell_ = false;            // receive_mutex_
   Ref<RefCounted> kept_armed_;        // receive_mutex_; null, or ours alone: nobody needs it
   std::atomic<bool> has_in_{false};   // written under receive_mutex_
   std::atomic<int> peer_processor_{-1};

@@ -234,6 +234,7 @@ bool Channel::Sort(std::vector<InFrame>* came, std::vector<InFrame>* frames) {
       }
       case FrameType::kDoorbell:
         NoteSentAt(frame.header);
+        took_bell_ = true;
         break;
       default:
         if (in_) {
@@ -304,7 +305,7 @@ Ref<RefCounted> Channel::KeepArmed() {
 }
 
 void Channel::Disarm() {
-  if (in_) in_->Disarm();
+  if (in_ && !IsKeptArmed()) in_->Disarm();  // others may be asleep
 }
 
 void Channel::OnPeerGone() {

@@ -130,6 +130,12 @@ void Dispatcher::TellMovedLocked() {
   for (Observer* each = observers_.head(); each; each = Observer::List::Next(each)) each->OnMoved();
 }
 
+void Dispatcher::TellBellTakenLocked() {
+  for (Observer* each = observers_.head(); each; each = Observer::List::Next(each)) {
+    each->OnBellTaken();
+  }
+}
+
 void Dispatcher::NotifyObserversLocked() {
   const SignalsState state = StateLocked();
   for (Observer* each = observers_.head(); each; each = Observer::List::Next(each)) {

@@ -50,6 +50,8 @@ class Observer : public RefCounted {
   virtual void OnGone() = 0;
   // From now on, or no longer, what happens to the dispatcher happens in another process.
   virtual void OnMoved() {}
+  // Somebody else has taken what may have been there to wake him, and what it announced.
+  virtual void OnBellTaken() {}
   // True if it must be told of what another process does. One that looks itself need not be.
   virtual bool NeedsIo() const { return true; }
 
@@ -198,6 +200,7 @@ class Dispatcher : public IoHandler {
   bool HasObserversLocked() const { return !observers_.empty(); }
   bool NeedsIoLocked() const;
   void TellMovedLocked();
+  void TellBellTakenLocked();
   void NotifyLocked() {
     if (!observers_.empty()) NotifyObserversLocked();
   }

@@ -213,7 +213,8 @@ void MessagePipeEndpoint::DisarmDoorbell() {
   if (!guard) return;
   {
     Lock lock(this);
-    if (channel_.get() != remote.get() || !queue_.empty()) return;
+    // Those who look on may sleep just now.
+    if (channel_.get() != remote.get() || !queue_.empty() || HasObserversLocked()) return;
   }
   remote->Disarm();
 }

@@ -208,6 +208,7 @@ Result MessagePipeEndpoint::Pull(Channel* channel) {
   Result result = channel->Receive(&frames);
   if (channel->QuickRing()) quick_.store(true, std::memory_order_relaxed);
   bad = result == Result::kAborted;
+  const bool took_bell = channel->TookBell();
   uint32_t sender = 0;
   for (InFrame& frame : frames) {
     sender = frame.header.sender;
@@ -232,6 +233,7 @@ Result MessagePipeEndpoint::Pull(Channel* channel) {
   }
   const bool was_stuck = stuck_;
   stuck_ = result == Result::kResourceExhausted;
+  if (took_bell && arrived.empty()) TellBellTakenLocked();
   TakeArrivedLocked(channel, &arrived, &garbage);
   const bool over = result == Result::kFailedPrecondition || bad;
   if (over) DetachLocked(&garbage);

@@ -16,6 +16,7 @@ struct Waiter::Shared : public RefCounted {
   std::mutex mutex;
   Ref<PollWaker> poll_waker;  // mutex: set while the thread is about to sleep in a poll
   bool moved = false;         // mutex: what has to be polled is not what it was
+  bool bell_taken = false;    // mutex: since the thread last said that it sleeps
   bool decided = false;  // mutex, as all below
   size_t index = 0;
   Result result = Result::kShouldWait;
@@ -47,6 +48,11 @@ class Waiter::Entry : public Observer {
     std::lock_guard<std::mutex> lock(shared_->mutex);
     shared_->moved = true;
     WakeLocked();
+  }
+  void OnBellTaken() override {
+    std::lock_guard<std::mutex> lock(shared_->mutex);
+    shared_->bell_taken = true;
+    if (shared_->poll_waker) WakeLocked();
   }
   bool NeedsIo() const override { return false; }
   SignalsState state() const {
@@ -166,15 +172,22 @@ Wake Waiter::Poll(Time deadline) {
     return Wake::kWoken;
   }
   for (;;) {
+    {
+      std::lock_guard<std::mutex> lock(shared_->mutex);
+      shared_->bell_taken = false;
+    }
     for (const Ref<Entry>& entry : entries_) entry->dispatcher->ArmDoorbell();
     // What we took in may be for others, who must not wait until we have slept.
     if (HasPendingDispatch()) DispatchPending();
+    bool only_look;
     {
       std::lock_guard<std::mutex> lock(shared_->mutex);
       if (shared_->decided || shared_->moved) return Wake::kWoken;
+      only_look = shared_->bell_taken;  // then nobody rings for us
       shared_->poll_waker = Ref<PollWaker>(PollWaker::OfThisThread());
     }
-    const Time left = deadline == kNever ? -1 : std::max<Time>(deadline - Now(), 0);
+    const Time until = only_look ? 0 : deadline;
+    const Time left = until == kNever ? -1 : std::max<Time>(until - Now(), 0);
     // Rounded up: a little late, never early and then again at once.
     const int timeout = left < 0 ? -1 : static_cast<int>(std::min<Time>(left / 1'000'000 + 1, INT32_MAX));
     int woken = poll(polled_.data(), polled_.size(), left == 0 ? 0 : timeout);

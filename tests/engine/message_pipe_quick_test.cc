@@ -63,7 +63,8 @@ TEST(quick_messages_keep_their_place_among_others) {
 TEST(a_batch_is_written_quickly_as_a_whole_or_not_at_all) {
   WithRings with(RingMode::kAtOnce);
   HotPipe pipe;
-  const std::vector<std::string> batch(10, std::string(1'000, 'x'));
+  // When there is no room for it there still is for some empty ones.
+  const std::vector<std::string> batch(10, std::string(1'016, 'x'));
   size_t batches = 0;
   Result result;
   while ((result = WriteQuickly(pipe.a, batch)) != Result::kBusy) {
@@ -100,7 +101,8 @@ TEST(what_cannot_be_done_quickly_changes_nothing) {
 TEST(a_writer_waits_for_room_only_while_somebody_reads) {
   WithRings with(RingMode::kAtOnce);
   HotPipe pipe;
-  const std::vector<std::string> batch(10, std::string(1'000, 'x'));
+  // When there is no room for it there still is for some empty ones.
+  const std::vector<std::string> batch(10, std::string(1'016, 'x'));
   const auto fill = [&] {
     for (;;) {
       const Result result = WriteQuickly(pipe.a, batch);
@@ -143,6 +145,31 @@ TEST(who_waits_for_a_ring_sees_what_comes) {
 }
 
 // --- threads ---
+
+void WriteBatch(const PipeEnd& end, const std::vector<std::string>& texts) {
+  MessageList batch;
+  for (const std::string& text : texts) batch.Push(MakeMessage(text).release());
+  ApiCall call;
+  CHECK_OK(end->WriteBatch(end.value(), &batch));
+}
+
+TEST(a_sleeper_is_woken_though_another_takes_the_bell_that_was_rung_for_him) {
+  const WithRings with(RingMode::kAtOnce);
+  HotPipe pipe;
+  std::string text;
+  for (int i = 0; i < 100; ++i) {
+    Blocker sleeper([&] { CHECK(Await(pipe.b, kSignalReadable)); });
+    if (i % 2) sleeper.WaitUntilAsleep();
+    WriteBatch(pipe.a, {"x", "y"});  // into the ring, and the bell into the socket
+    // Both are gone before he has come to look.
+    for (size_t read = 0; read < 2;) read += ReadEither(pipe.b, &text) == Result::kOk;
+    CHECK_EQ(ReadEither(pipe.b, &text), Result::kShouldWait);
+    CHECK_OK(Write(pipe.a, "z"));
+    sleeper.Join();
+    CHECK_OK(ReadEither(pipe.b, &text));
+    CHECK_EQ(text, "z");
+  }
+}
 
 TEST(many_threads_use_both_ends_quickly) {
   WithRings with(RingMode::kAtOnce);
