@@ -19,6 +19,7 @@
 #include "live_count.h"
 #include "poll_waker.h"
 #include "random.h"
+#include "rings.h"
 #include "segment.h"
 
 namespace mojo_seq::testing {
@@ -71,6 +72,7 @@ int Run(const char* name) {
     if (test.name != name) continue;
     PollWaker::OfThisThread();  // it stays, like the thread
     const std::map<int, std::string> before = OpenDescriptors();
+    HotPipes::SetIdleTime(kUsualIdleTime);
     test.run();
     CheckNothingLeft(test.name, before);
     printf("passed %s (seed %llu)\n", name, static_cast<unsigned long long>(Seed()));

@@ -136,7 +136,7 @@ TEST(pipes_are_fused_while_both_far_ends_are_written_and_read) {
   const WithRings with(RingMode::kAtOnce);
   constexpr uint64_t kCount = 2'500;
   for (uint64_t round = 0; round < 8; ++round) {
-    const WithIdleTime soon(round % 4 == 3 ? 50'000 : 2'000'000'000);
+    const WithIdleTime soon(round % 4 == 3 ? 50'000 : kUsualIdleTime);
     TwoPipes pipes(round % 2, round % 3 == 2 ? kTinyBuffer : 0);
     RunTogether(5, [&](size_t thread) {
       Random random(round * 5 + thread);

@@ -94,7 +94,7 @@ TEST(both_ends_move_while_both_are_written_and_read) {
   const WithRings with(RingMode::kAtOnce);
   for (uint64_t round = 0; round < 6; ++round) {
     // Rings also come and go meanwhile.
-    const WithIdleTime soon(round % 2 ? 50'000 : 2'000'000'000);
+    const WithIdleTime soon(round % 2 ? 50'000 : kUsualIdleTime);
     HotPipe pipe(round % 3 == 2 ? kTinyBuffer : 0);
     RunTogether(2, [&](size_t thread) {
       Random random(2 * round + thread);

@@ -97,7 +97,8 @@ TEST(what_a_serving_thread_makes_ready_it_runs_itself) {
   TestPool pool(1);
   Ref<Sequence> sequence = pool.NewSequence();
   WorkerPool::Worker worker(false);
-  for (int i = 0; i < 200; ++i) {
+  constexpr int kTasks = 200;
+  for (int i = 0; i < kTasks; ++i) {
     pool->Search(&worker);
     CHECK_OK(Post(sequence.get(), [&, i] {
       ran = std::this_thread::get_id();
@@ -105,7 +106,7 @@ TEST(what_a_serving_thread_makes_ready_it_runs_itself) {
     }));
     Ref<Sequence> taken = pool->TryNext(&worker);
     if (!taken) continue;  // a pool's thread that was awake was faster
-    RunSequence(pool.get(), std::move(taken));
+    RunSequence(pool.get(), std::move(taken), kTasks);  // also what that one has left
     CHECK_EQ(last, i);
     CHECK(ran == std::this_thread::get_id());
     CHECK(!pool->TryNext(&worker));
