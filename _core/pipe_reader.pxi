@@ -110,15 +110,15 @@ cdef class PipeReaderBase:
         return self._read()
 
     cdef bint _read(self) except -1:
-        cdef bint news
+        cdef bint found_end
         self._begin_reading()
         self._readers += 1
         try:
-            news = self._take_in()
+            found_end = self._take_in()
         finally:
             self._readers -= 1
             self._end_reading()
-        if news and self.lost:
+        if found_end:
             self.unwatch()
             self.on_lost()
         return not self.lost
@@ -147,8 +147,9 @@ cdef class PipeReaderBase:
             self._end_reading()
 
     cdef bint _take_in(self) except -1:
-        """False: it was told before that nothing will come any more, or something cannot be read
-        now."""
+        """True: this has found out that nothing will come any more. Not if it was closed here, maybe
+        just now, or if what handling a message set off has found out before."""
+        cdef bint known
         cdef list batch
         cdef Py_ssize_t count
         if self._inbox:
@@ -166,12 +167,13 @@ cdef class PipeReaderBase:
                     self._inbox.extend(batch)
                     self._handle_inbox()
                 if count < MOST_TAKEN_IN:
-                    return True
+                    return False
         except ResourceExhaustedError:
             return False  # no room for descriptors
         except MojoError:  # closed at the other end, or here
+            known = self.lost
             self.lost = True
-            return True
+            return not known
 
     cdef int _handle_inbox(self) except -1:
         # What handling a message sets off may read more here, on the same stack.

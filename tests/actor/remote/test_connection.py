@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mojo_seq import MessagePipeHandle
+from mojo_seq import MessagePipeHandle, create_message_pipe
 from mojo_seq.actor.remote import wire
 from mojo_seq.actor.remote.connection import Connection
 from mojo_seq.actor.remote.description import Description
@@ -47,6 +47,46 @@ def test_nobody_is_alive_where_nothing_comes_from_any_more(
     assert target.is_alive
     connection.close()  # as its system does at its end
     assert not target.is_alive
+
+
+class _Closing(Connection):
+    """Its system ends while a message is handled here; and counts its losses."""
+
+    losses = 0
+
+    def on_other(self, *_: Any) -> None:
+        self.close()
+
+    def on_lost(self) -> None:
+        self.losses += 1
+        super().on_lost()
+
+
+def test_being_closed_while_it_is_read_is_no_loss() -> None:
+    """The reason of one would be asked for, and that takes as long as the process there lives."""
+    pipe, far = create_message_pipe()
+    connection = _Closing(b"somewhere", pipe)
+    with far:
+        far.write(wire.pack_suffix(wire.READY, 0, 0))
+        assert not connection.read()
+    assert connection.losses == 0
+
+
+class _Asking(_Closing):
+    """Handling a message makes it look for more."""
+
+    def on_other(self, *_: Any) -> None:
+        self.read()
+
+
+def test_an_end_that_is_seen_while_a_message_is_handled_is_told_once() -> None:
+    pipe, far = create_message_pipe()
+    connection = _Asking(b"somewhere", pipe)
+    with far:
+        far.write(wire.pack_suffix(wire.READY, 0, 0))
+    assert not connection.read()
+    assert connection.losses == 1
+    connection.close()
 
 
 class _Forgetful(dict[int, Any]):
