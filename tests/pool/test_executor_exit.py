@@ -149,11 +149,18 @@ with ProcessPool(3) as pool:
 def test_ctrl_c_in_the_block(run_python: RunPython) -> None:
     """It is on its way out, so the tasks are waited for; once more, and they are not."""
     code = """
+def interrupt_after(seconds):
+    threading.Timer(seconds, os.killpg, [0, signal.SIGINT]).start()
+
+def once_more(*_):
+    interrupt_after(0.5)  # two at a time would be one
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGINT, once_more)
 try:
     with pool:
-        timer = threading.Timer(0.1, os.killpg, [0, signal.SIGINT])
-        timer.start()
-        threading.Timer(0.6, os.killpg, [0, signal.SIGINT]).start()
+        interrupt_after(0.1)
         futures[0].result()
 except KeyboardInterrupt:
     print("interrupted", flush=True)

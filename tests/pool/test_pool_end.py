@@ -132,9 +132,18 @@ worker = pool.choose_worker()
 with worker.open_service(stay_at_exit) as pipe:
     next_message(pipe)
 timer = threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT])
+thread = pool._fleet._thread
+wait_for_it = thread.wait
+
+def wait_and_be_interrupted(*timeout):
+    thread.wait = wait_for_it
+    timer.start()
+    return wait_for_it(*timeout)
+
+thread.wait = wait_and_be_interrupted  # before that it is not known to wait for the workers
 try:
     with pool:
-        timer.start()
+        pass
 except KeyboardInterrupt:
     print(worker.exitcode, os.path.exists(f"/proc/{worker.pid}"))
 timer.join()

@@ -151,6 +151,7 @@ def test_closing_ends_connections_servers_and_pending_calls(runner: SequencedTas
     ours.setblocking(False)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.set()
         try:
             await reader.read()
         finally:
@@ -164,9 +165,10 @@ def test_closing_ends_connections_servers_and_pending_calls(runner: SequencedTas
         kept.append(writer)
         waiting.append(loop.create_task(loop.sock_recv(ours, 1)))
         loop.add_writer(theirs, lambda: loop.remove_writer(theirs))
-        await asyncio.sleep(0.01)
+        await serving.wait()
         return address
 
+    serving = asyncio.Event()
     kept = list[asyncio.StreamWriter]()
     waiting = list[asyncio.Task[bytes]]()
     with ours, theirs:
