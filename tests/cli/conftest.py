@@ -14,6 +14,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "helpers"))
 
+from anchors import Anchors
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 DemoJson = Callable[..., dict[str, Any]]
 
@@ -56,3 +58,8 @@ def sparse_file(tmp_path: Path) -> Callable[[str, int], Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def anchors(tmp_path: Path) -> Anchors:
+    return Anchors([tmp_path / f"endless{number}" for number in range(4)])

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from anchors import Anchors, at_work
 from demo_under_way import DemoUnderWay, Finished, Process, until
 
 pytestmark = pytest.mark.across_processes
@@ -28,36 +29,6 @@ def at_birth(demo: DemoUnderWay, worker: Process) -> None:
 
 def with_its_stream(demo: DemoUnderWay, worker: Process) -> None:
     until(worker.has_stream)
-
-
-def at_work(demo: DemoUnderWay, worker: Process) -> None:
-    worker.wait_for_work(0.05)
-
-
-class Anchors:
-    """Files without an end, one for each worker: nobody is through before they are cut off."""
-
-    def __init__(self, paths: list[Path]) -> None:
-        self.paths = paths
-        for path in paths:
-            path.touch()
-            os.truncate(path, 1 << 40)
-
-    def weigh(self) -> None:
-        for path in self.paths:
-            os.truncate(path, 0)
-
-    def leave_only_to(self, worker: Process, demo: DemoUnderWay) -> None:
-        """It is stopped while it has one, and all others finish. They must have come first."""
-        at_work(demo, worker)
-        worker.stop()
-        self.weigh()
-        demo.wait_until_idle()
-
-
-@pytest.fixture
-def anchors(tmp_path: Path) -> Anchors:
-    return Anchors([tmp_path / f"endless{number}" for number in range(4)])
 
 
 @pytest.fixture(scope="module")

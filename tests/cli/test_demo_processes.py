@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from demo_under_way import DemoUnderWay, until
+from anchors import Anchors, at_work
+from demo_under_way import DemoUnderWay
 
 pytestmark = pytest.mark.across_processes
 
@@ -102,14 +103,16 @@ def test_an_empty_tree_needs_no_worker(demo_json: DemoJson, tmp_path: Path) -> N
     assert (data["files"], data["lost_workers"]) == ([], [])
 
 
-def test_it_works_in_processes_and_leaves_none(sparse_file: SparseFile) -> None:
+def test_it_works_in_processes_and_leaves_none(sparse_file: SparseFile, anchors: Anchors) -> None:
     path = sparse_file("zeros", 120 * MIB)
-    with DemoUnderWay(3, path, "--json") as demo:
+    with DemoUnderWay(3, path, *anchors.paths, "--json") as demo:
         assert len({worker.pid for worker in demo.workers} - {demo.popen.pid}) == 3
-        until(lambda: any(worker.used() > 0.1 for worker in demo.workers))
+        for worker in demo.workers:
+            at_work(demo, worker)
+        anchors.weigh()
         data = demo.finish().data
         assert not any(worker.is_alive() for worker in demo.workers)
-    (record,) = data["files"]
+    (record,) = (each for each in data["files"] if each["path"] == str(path))
     digest = hashlib.sha256()
     for _ in range(120):
         digest.update(bytes(MIB))
