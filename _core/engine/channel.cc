@@ -127,6 +127,8 @@ Result Channel::Send(const Message& message) {
     }
   }
   Queue(message, sent, last_number());
+  // Who sleeps is woken by this message, and taken for awake already: it has to go by the socket.
+  if (is_refused()) queue_.back().is_small = false;
   return Result::kOk;
 }
 

@@ -101,8 +101,10 @@ Channel::ByRing Channel::MoveToRing() {
     }
     if (!full) queue_.pop_front();
   }
+  const bool wake = moved > 0 && out_->Publish(sched_getcpu());
+  // Not before the reader can see it: the process may end as soon as nothing is unsent.
   unsent_.store(before - moved, std::memory_order_release);
-  if (moved > 0 && out_->Publish(sched_getcpu())) WakeReader();
+  if (wake) WakeReader();
   return full ? ByRing::kFull : ByRing::kSent;
 }
 

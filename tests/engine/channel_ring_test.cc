@@ -1,9 +1,14 @@
 // Channels with rings: whatever way a message goes, the order is kept, nothing is lost, and a
 // sleeper is woken.
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
+#include <iterator>
 #include <thread>
 
 #include "descriptors.h"
@@ -239,6 +244,39 @@ TEST(sleepers_are_woken_whoever_looks) {
       if (thread == 1) CHECK_OK(Write(end, Pattern(i % 100, i)));
     }
   });
+}
+
+// From now on the kernel has no room for what this thread sends. False: it cannot be told so.
+bool RefuseToSend() {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_sendmsg, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOBUFS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{std::size(code), code};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST(a_sleeper_is_woken_by_what_the_kernel_had_no_room_for_at_first) {
+  const WithRings with(RingMode::kAtOnce);
+  RemotePipe pipe;
+  for (int i = 0; i < 3; ++i) {
+    CHECK_OK(Write(pipe.a, "x"));
+    CHECK_EQ(ReadText(pipe.b), "x");
+  }
+  pipe.b->ArmDoorbell();
+  std::thread writer([&] {
+    RefuseToSend();  // where that does not work the message goes at once
+    CHECK_OK(Write(pipe.a, "y"));
+  });
+  writer.join();
+  short events;
+  const Ref<SharedFd> socket = pipe.b->WaitDescriptor(pipe.b.value(), &events);
+  pollfd polled{socket->fd.get(), POLLIN, 0};
+  CHECK_EQ(poll(&polled, 1, 30'000), 1);  // the I/O thread has sent it
+  CHECK_EQ(ReadText(pipe.b), "y");
 }
 
 TEST(a_sleeper_is_woken_though_another_reads_quickly) {
