@@ -46,7 +46,7 @@ std::string Alive() {
 void EndIo() {
   IoThread* const thread = IoThread::IfMade();
   if (!thread) return;
-  const Time deadline = Now() + 5'000'000'000;
+  const Time deadline = Now() + 30'000'000'000;
   thread->Flush(deadline);
   while (!Alive().empty() && Now() < deadline) usleep(1'000);
   thread->Stop();
