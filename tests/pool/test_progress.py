@@ -232,7 +232,10 @@ def test_lines_if_standard_error_is_no_terminal(
     assert "identity  [##############################] 100%  2 of 2" in last
 
 
-def test_short_work_is_told_of_once(manual: ManualPool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_short_work_is_told_of_once(
+    manual: ManualPool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mojo_seq.pool.progress._LINE_INTERVAL", 3600.0)
     manual.fast = 1000
     list(manual.imap(identity, range(1000), progress=True))
     assert capsys.readouterr().err.count("\n") == 1
