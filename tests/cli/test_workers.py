@@ -19,6 +19,7 @@ from mojo_seq.cli.workers import WorkerProcesses, serve
 pytestmark = pytest.mark.across_processes
 
 HELPERS = str(Path(__file__).parent / "helpers")
+TIMEOUT = 30.0
 
 
 def test_serving_ends_when_the_reader_is_gone() -> None:
@@ -59,8 +60,9 @@ def test_processes_that_are_killed_while_they_are_started(monkeypatch: pytest.Mo
         pipe.close()
 
 
-def demo_with(target: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A demo of two processes that run a function of `odd_workers`, over 500 files."""
+def demo_with(target: str, folder: Path, grace: float) -> subprocess.CompletedProcess[str]:
+    """A demo of two processes that run a function of `odd_workers`, over 500 files; they get so
+    many seconds to end by themselves."""
     files = folder / "files"
     files.mkdir()
     for number in range(500):
@@ -71,7 +73,7 @@ def demo_with(target: str, folder: Path) -> subprocess.CompletedProcess[str]:
         import odd_workers
         from mojo_seq.cli import demo, workers
         workers.serve = odd_workers.{target}
-        workers.GRACE_PERIOD = 0.5
+        workers.GRACE_PERIOD = {grace}
         sys.exit(demo.main([{str(files)!r}], 2, in_processes=True, as_json=True))
     """
     env = {**os.environ, "MARKER": str(folder / "marker")}
@@ -79,7 +81,7 @@ def demo_with(target: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_defect_is_told_with_its_traceback(tmp_path: Path) -> None:
-    done = demo_with("with_a_defect", tmp_path)
+    done = demo_with("with_a_defect", tmp_path, TIMEOUT)
     assert (done.returncode, done.stdout) == (1, "")
     assert "LookupError: a defect" in done.stderr  # by way of this process's logging
     for number in (1, 2):
@@ -90,7 +92,7 @@ def test_a_defect_is_told_with_its_traceback(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_leaves(tmp_path: Path) -> None:
-    done = demo_with("one_leaves", tmp_path)
+    done = demo_with("one_leaves", tmp_path, TIMEOUT)
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
     assert data["summary"]["files"] == len(data["files"]) == 500
@@ -99,14 +101,14 @@ def test_a_worker_that_leaves(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_closes_its_pipe_and_stays(tmp_path: Path) -> None:
-    done = demo_with("deaf", tmp_path)
+    done = demo_with("deaf", tmp_path, 0.5)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("was killed by SIGKILL\n") == 2  # by the demo
     assert done.stderr.splitlines()[-1] == "error: all workers have died, and files are left"
 
 
 def test_a_worker_that_does_not_end_at_the_end(tmp_path: Path) -> None:
-    done = demo_with("lingering", tmp_path)
+    done = demo_with("lingering", tmp_path, 0.5)
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
     assert (data["summary"]["files"], data["lost_workers"]) == (500, [])
