@@ -19,7 +19,7 @@ import pytest
 from joblib import Parallel, delayed
 
 import mojo_seq
-from mojo_seq import ProcessPool, current_task
+from mojo_seq import ProcessPool, ShutdownError, current_task
 from mojo_seq.integrations import joblib_backend
 from mojo_seq.pool import WorkerDiedError
 
@@ -33,10 +33,24 @@ def warmed_up() -> None:
 
 
 @pytest.fixture(autouse=True)
-def settled(warmed_up: None, nothing_left_behind: None) -> Iterator[None]:
-    """Before what is left is counted: Parallel objects are in cycles."""
+def settled(
+    warmed_up: None, nothing_left_behind: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Before what is left is counted: Parallel objects are in cycles, and the backends' own pools
+    end in the background."""
+    pools: list[ProcessPool] = []
+
+    def make(*args: Any, **options: Any) -> ProcessPool:
+        pools.append(ProcessPool(*args, **options))
+        return pools[-1]
+
+    monkeypatch.setattr(joblib_backend, "ProcessPool", make)
     yield
     gc.collect()
+    for each in pools:
+        with pytest.raises(ShutdownError):
+            each.submit(os.getpid)
+        each.shutdown()  # its end has begun, and is waited for
     mojo_seq._core.release_cached_memory()
 
 

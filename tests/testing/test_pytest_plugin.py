@@ -12,6 +12,10 @@ pytest_plugins = ["pytester"]
 
 RunTests = Callable[..., pytest.RunResult]
 
+# Seconds: ends a run that hangs before the limit of each test here would leave it behind. Not how
+# long it may take, which on a busy machine is half a minute.
+OWN_LIMIT = 200
+
 PRELUDE = """
 import os, subprocess, sys, threading
 import pytest
@@ -43,7 +47,9 @@ def run_tests(pytester: pytest.Pytester) -> RunTests:
 
     def run(source: str, *arguments: str) -> pytest.RunResult:
         pytester.makepyfile(PRELUDE + textwrap.dedent(source))
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=40)
+        return pytester.runpytest_subprocess(
+            "-p", "no:cacheprovider", *arguments, timeout=OWN_LIMIT
+        )
 
     return run
 
@@ -212,6 +218,6 @@ with TaskEnvironment(3):
 def test_the_debugger_works_in_tasks(pytester: pytest.Pytester) -> None:
     script = pytester.makepyfile(PDB)
     commands = b"p secret\nnext\np 'still', secret\nup\nwhere\ncontinue\n"
-    done = pytester.run(sys.executable, script, stdin=commands, timeout=40)
+    done = pytester.run(sys.executable, script, stdin=commands, timeout=OWN_LIMIT)
     assert done.ret == 0
     done.stdout.fnmatch_lines(["(Pdb) 20", "*('still', 20)", "*result 21"])
