@@ -69,9 +69,10 @@ class HostedReply(_core.HostedReplyBase):
 
 def extend_wait(reply: Any, path: _Path) -> None:
     """Somebody in the service of the asks of `path` waits for a reply."""
-    if reply.token is not None and reply.waiter is not None:
+    waiter = reply.waiter  # read once: another thread takes it away when the answer comes
+    if reply.token is not None and waiter is not None:
         suffix = wire.pack_suffix(wire.EXTEND, 0, reply.token[1])
-        reply.waiter.write(encode(path, suffix))
+        waiter.write(encode(path, suffix))
     elif isinstance(reply.target, _core.Mailbox):
         for each in reply.target.waits():
             if each.token not in path:
